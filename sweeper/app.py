@@ -1,0 +1,58 @@
+"""The command line: `python -m sweeper` trains or sweeps through Hydra, `python -m sweeper COMMAND` does the rest."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from sweeper import plugin
+from sweeper.errors import SweeperError
+
+COMMANDS = {
+    "leaderboard": "rank the trials of one sweep or of all",
+    "export": "write a trained network as a file for others, checked against the original",
+    "predict": "name the class of images with an exported network",
+}
+
+
+def train(cfg: DictConfig, report: Callable[..., bool] | None = None) -> Any:
+    """The task that Hydra runs: a trial where a sweep listens to reports, else one training with records of its own."""
+    from sweeper import single, trial  # not before: `--help` needs none of it
+
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    if report:
+        return trial.run(cfg, report, folder)
+    try:
+        return single.run(cfg, folder)
+    except SweeperError as error:
+        sys.exit(_told(error))
+
+
+def main() -> None:
+    if len(sys.argv) > 1 and sys.argv[1] in COMMANDS:
+        sys.exit(_command(sys.argv[1], sys.argv[2:]))
+    plugin.register()
+    hydra.main(version_base="1.3", config_path="pkg://sweeper.conf", config_name="config")(train)()
+
+
+def _command(name: str, arguments: list[str]) -> int:
+    command = importlib.import_module(f"sweeper.{name}")
+    parser = argparse.ArgumentParser(prog=f"python -m sweeper {name}", description=COMMANDS[name])
+    command.add_arguments(parser)
+    try:
+        return command.run(parser.parse_args(arguments))
+    except SweeperError as error:
+        return _told(error)
+
+
+def _told(error: SweeperError) -> int:
+    print(f"\n{error}", file=sys.stderr)
+    return error.exit_code

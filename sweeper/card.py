@@ -1,0 +1,34 @@
+"""`model.yaml`: what a saved network needs beside its weights to be used by somebody else."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import yaml
+
+NAME = "model.yaml"
+
+
+@dataclass(frozen=True)
+class Card:
+    model: str  # the word on the command line: custom
+    dataset: str
+    classes: tuple[str, ...]
+    input_shape: tuple[int, int, int]  # height, width, channels
+    mean: tuple[float, ...]  # per channel, in 0..255: the network expects (pixel - mean) / std
+    std: tuple[float, ...]
+    metric: str
+    value: float
+    parameters: int
+    run_id: str | None = None  # MLflow's run, once it is known
+
+    def write(self, folder: Path) -> None:
+        plain = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        (folder / NAME).write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+
+
+def read(folder: Path) -> Card:
+    """Raises: FileNotFoundError if `folder` holds no model.yaml."""
+    plain = yaml.safe_load((folder / NAME).read_text())
+    return Card(**{key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()})

@@ -1,0 +1,52 @@
+"""Command lines: the one that the user typed, and the ones that repeat a single trial."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+_CONFIG_FLAGS = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp")
+
+
+def typed() -> str:
+    return shlex.join([*_program(), *sys.argv[1:]])
+
+
+def training(overrides: Iterable[str]) -> str:
+    """Trains once with these overrides, found where this process found its config."""
+    return shlex.join([*_program(), *_config_flags(sys.argv[1:]), *overrides])
+
+
+def git_commit() -> str | None:
+    """The commit of the working folder, with '+changes' behind it where files differ from it; None outside of git."""
+    head = _git("rev-parse", "HEAD")
+    return f"{head}+changes" if head and _git("status", "--porcelain", "--untracked-files=no") else head
+
+
+def _program() -> list[str]:
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec is not None:
+        return ["python", "-m", spec.name.removesuffix(".__main__")]
+    script = Path(sys.argv[0])
+    return ["python", str(script)] if script.suffix == ".py" else [script.name]
+
+
+def _config_flags(arguments: list[str]) -> list[str]:
+    kept = []
+    for position, argument in enumerate(arguments):
+        if argument in _CONFIG_FLAGS:
+            kept += arguments[position : position + 2]
+        elif argument.split("=")[0] in _CONFIG_FLAGS:
+            kept.append(argument)
+    return kept
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None

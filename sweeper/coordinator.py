@@ -1,0 +1,173 @@
+"""The one process that asks, hands out trials, hears reports, decides and tells. A free slot gets work at once."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sweeper import command
+from sweeper.errors import SweeperError
+from sweeper.events import EpochReported, Event, State, TrialEnded, TrialStarted
+from sweeper.executor import Call, Died, Done, Executor, Message, Raised, Ready, Reported, TrialJob
+from sweeper.settings import Settings
+from sweeper.study import Proposal, Study
+
+_TICK = 0.5  # seconds until a request to stop is noticed
+_SAME_FAILURES = 3  # the first trials failing alike: the rest would too
+_USER_ERRORS = {"ConfigError", "DataError"}
+
+
+class SweepFailed(SweeperError):
+    """The sweep cannot go on, or too much of it failed."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    proposal: Proposal
+    count: int = 0  # attempts before this one
+    pruned_at: int | None = None  # epoch
+
+
+class Coordinator:
+    def __init__(
+        self,
+        study: Study,
+        executor: Executor,
+        settings: Settings,
+        emit: Callable[[Event], None],
+        subdir: Callable[[int, list[str]], str],
+    ):
+        """subdir: number and overrides of a trial -> its folder in the sweep's."""
+        self._study, self._executor, self._settings = study, executor, settings
+        self._emit, self._subdir = emit, subdir
+        self._wanted = min(settings.n_trials, study.size or settings.n_trials)
+        self._asked = 0
+        self._free: deque[int] = deque()
+        self._running: dict[int, _Attempt] = {}  # by slot
+        self._again: deque[_Attempt] = deque()  # lost their slot
+        self._ended: Counter[State] = Counter()
+        self._tracebacks: Counter[str] = Counter()
+        self.stop_requested = False
+
+    def run(self) -> None:
+        """Until n_trials are told, or `stop_requested`; then running trials end as INTERRUPTED.
+
+        Raises: SweepFailed, or the SweeperError that the first trials met; all that ran is told and written by then.
+        """
+        try:
+            while not self.stop_requested and (self._running or self._again or self._asked < self._wanted):
+                self._fill_slots()
+                for message in self._executor.wait(_TICK):
+                    self._handle(message)
+        finally:
+            for attempt in [*self._running.values(), *self._again]:
+                self._end(attempt, "INTERRUPTED", None, "the sweep ended before the trial did")
+            self._running.clear()
+
+    def call(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Runs it in the next free slot, between trials. Raises: SweepFailed with its traceback if it raises."""
+        while not self._free:
+            for message in self._executor.wait(_TICK):
+                self._handle(message)
+        slot = self._free.popleft()
+        self._executor.submit(slot, Call(function, arguments))
+        while True:
+            for message in self._executor.wait(_TICK):
+                match message:
+                    case Done(of) if of == slot:
+                        return
+                    case Raised(of) if of == slot:
+                        raise SweepFailed(message.traceback)
+                    case Died(of) if of == slot:
+                        raise SweepFailed(message.reason)
+
+    def _fill_slots(self) -> None:
+        while self._free and (self._again or self._asked < self._wanted):
+            slot = self._free.popleft()
+            attempt = self._again.popleft() if self._again else self._ask()
+            self._start(slot, attempt)
+
+    def _start(self, slot: int, attempt: _Attempt) -> None:
+        trial = attempt.proposal
+        self._running[slot] = attempt
+        subdir = self._subdir(trial.number, trial.overrides)
+        again = command.training(trial.overrides)
+        self._emit(TrialStarted(trial.number, attempt.count, trial.params, again, subdir, time.time()))
+        self._executor.submit(slot, TrialJob(trial.number, trial.overrides, subdir))
+
+    def _ask(self) -> _Attempt:
+        self._asked += 1
+        return _Attempt(self._study.ask())
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case Ready(slot):
+                self._free.append(slot)
+            case Reported(slot):
+                self._report(slot, message)
+            case Done(slot):
+                self._finish(self._running.pop(slot), message)
+            case Raised(slot):
+                self._fail(self._running.pop(slot), message)
+            case Died(slot) if slot in self._running:
+                self._retry(self._running.pop(slot), message.reason)
+            case Died(slot) if slot in self._free:
+                self._free.remove(slot)
+
+    def _report(self, slot: int, heard: Reported) -> None:
+        attempt = self._running[slot]
+        number = attempt.proposal.number
+        stop = self._study.report(number, heard.epoch, heard.value)
+        self._executor.answer(slot, stop)
+        if stop:
+            self._running[slot] = replace(attempt, pruned_at=heard.epoch)
+        self._emit(EpochReported(number, heard.epoch, heard.value, heard.metrics, time.time()))
+
+    def _finish(self, attempt: _Attempt, done: Done) -> None:
+        if attempt.pruned_at is not None:
+            reason = f"behind the other trials at epoch {attempt.pruned_at}"
+            self._end(attempt, "PRUNED", done.values, reason, done.facts)
+        elif any(value != value for value in done.values):
+            self._end(attempt, "FAILED", None, "the task returned nan", done.facts)
+            self._check_failures()
+        else:
+            self._end(attempt, "FINISHED", done.values, None, done.facts)
+
+    def _fail(self, attempt: _Attempt, raised: Raised) -> None:
+        self._end(attempt, "FAILED", None, f"{raised.kind}: {raised.message}")
+        if raised.kind in _USER_ERRORS and not self._ended["FINISHED"]:
+            raise SweeperError(raised.message)
+        self._tracebacks[raised.traceback] += 1
+        if self._tracebacks[raised.traceback] == sum(self._ended.values()) == _SAME_FAILURES:
+            raise SweepFailed(f"The first {_SAME_FAILURES} trials failed alike:\n\n{raised.traceback}")
+        self._check_failures()
+
+    def _retry(self, attempt: _Attempt, reason: str) -> None:
+        if attempt.count < self._settings.max_retries:
+            crash = f"its process was lost ({reason}); it starts again"
+            self._emit(TrialEnded(attempt.proposal.number, "CRASHED", None, crash, time=time.time()))
+            self._again.append(_Attempt(attempt.proposal, attempt.count + 1))
+        else:
+            self._end(attempt, "FAILED", None, f"its process was lost {attempt.count + 1} times ({reason})")
+            self._check_failures()
+
+    def _end(
+        self, attempt: _Attempt, state: State, values: Any, reason: str | None, facts: dict[str, Any] | None = None
+    ) -> None:
+        number = attempt.proposal.number
+        self._study.tell(number, state, values)
+        self._ended[state] += 1
+        self._emit(TrialEnded(number, state, values, reason, facts or {}, time.time()))
+
+    def _check_failures(self) -> None:
+        failed, allowed = self._ended["FAILED"], self._settings.max_failure_rate * self._settings.n_trials
+        if failed > allowed:
+            raise SweepFailed(
+                f"{failed} of {self._settings.n_trials} trials failed, more than "
+                f"hydra.sweeper.max_failure_rate={self._settings.max_failure_rate} allows. The reasons are above."
+            )

@@ -1,0 +1,64 @@
+"""What happens in a sweep, in order. The journal writes it down; MLflow, terminal and leaderboard read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+State = Literal["FINISHED", "PRUNED", "FAILED", "CRASHED", "INTERRUPTED"]
+Metrics = dict[str, float]
+Report = Callable[[int, float, Metrics], bool]  # (epoch from 1, value, metrics) -> True if the trial shall stop
+
+
+@dataclass(frozen=True)
+class SweepStarted:
+    sweep: str  # the folder's name: its ID on the leaderboard
+    command: str  # what the user typed
+    metric: str  # what the values measure, for instance val_accuracy
+    directions: tuple[str, ...]  # maximize or minimize, one an objective
+    n_trials: int
+    git_commit: str | None
+    time: float  # seconds since 1970, here and below
+
+
+@dataclass(frozen=True)
+class TrialStarted:
+    trial: int
+    attempt: int  # 0, or more after a crash
+    params: dict[str, Any]  # what the sampler chose, by override key
+    command: str  # trains this trial alone
+    folder: str  # relative to the sweep's; config.yaml, model.keras and model.yaml appear in it
+    time: float
+
+
+@dataclass(frozen=True)
+class EpochReported:
+    trial: int
+    epoch: int  # from 1
+    value: float  # what the pruner judges
+    metrics: Metrics
+    time: float
+
+
+@dataclass(frozen=True)
+class TrialEnded:
+    """CRASHED is not final: the trial starts again with the next attempt while retries are left."""
+
+    trial: int
+    state: State
+    values: tuple[float, ...] | None  # one an objective; a pruned trial has its best until then, a failed one None
+    reason: str | None  # why it was pruned or failed
+    facts: dict[str, Any] = field(default_factory=dict)  # parameters, epochs, best_epoch, seconds: what a task told
+    time: float = 0.0
+
+
+@dataclass(frozen=True)
+class SweepEnded:
+    state: Literal["FINISHED", "FAILED", "INTERRUPTED"]
+    reason: str | None
+    best: int | None  # number of the best trial, for one objective
+    time: float
+
+
+Event = SweepStarted | TrialStarted | EpochReported | TrialEnded | SweepEnded

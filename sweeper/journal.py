@@ -1,0 +1,118 @@
+"""`trials.jsonl`: the truth about a sweep, one event a line, only ever appended to."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+from sweeper.errors import ConfigError, DataError
+from sweeper.events import EpochReported, Event
+
+NAME = "trials.jsonl"
+KINDS = {kind.__name__: kind for kind in get_args(Event)}
+_EPOCH = '{"event":"EpochReported"'  # how `write` begins the lines that are nine in ten
+
+
+class Journal:
+    """Appends to `folder/trials.jsonl` and holds it alone: a second coordinator in the same folder is refused.
+
+    Every event but an epoch's is on the disk when `write` returns. A last line torn by a crash is cut on opening.
+    """
+
+    def __init__(self, folder: Path):
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / NAME
+        self._file = open(self._path, "a+b")  # noqa: SIM115
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise ConfigError(
+                f"{folder} is in use by another sweep. "
+                "Wait for it, or give this one a folder of its own: hydra.sweep.dir=multirun/NAME"
+            ) from None
+        self._file.seek(0)
+        self._file.truncate(self._file.read().rfind(b"\n") + 1)
+
+    @property
+    def empty(self) -> bool:
+        return self._path.stat().st_size == 0
+
+    def write(self, event: Event) -> None:
+        row = {"event": type(event).__name__} | asdict(event)
+        self._file.write(json.dumps(row, default=_plain, separators=(",", ":")).encode() + b"\n")
+        self._file.flush()
+        if not isinstance(event, EpochReported):
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Leaves no file behind when nothing was written: a sweep that never began is none."""
+        if self.empty:
+            self._path.unlink()
+        self._file.close()
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a coordinator, in any process, holds this folder's journal now."""
+    with open(folder / NAME, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def read(folder: Path, *, epochs: bool = True) -> Iterator[Event]:
+    """The events of a sweep's folder, oldest first; without `epochs` ten times faster.
+
+    A last line torn by a crash, and kinds of events that only a newer version knows, are left out.
+    Raises: FileNotFoundError if the folder holds no journal, DataError naming the line if one is damaged.
+    """
+    path = folder / NAME
+    for number, line in lines(path):
+        if not epochs and line.startswith(_EPOCH):
+            continue
+        row = parse(path, number, line)
+        kind = KINDS.get(row.pop("event", None))
+        if kind is None:
+            continue
+        try:
+            yield kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
+        except TypeError as error:  # a field too many or too few
+            raise DataError(
+                f"{path}, line {number}: {error}. Another version wrote it: read it with that one."
+            ) from None
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The whole lines of a .jsonl file with their numbers from 1. A torn last line is left out."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            if line.endswith("\n"):
+                yield number, line
+
+
+def parse(path: Path, number: int, line: str) -> dict[str, Any]:
+    """Raises: DataError if the line is not a JSON object."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        row = None
+    if not isinstance(row, dict):
+        raise DataError(
+            f"{path}, line {number} is damaged: {line.strip()[:60]!r} is not a JSON object. "
+            "Delete that line: every other one stands for itself."
+        )
+    return row
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{value!r} ({type(value).__name__}) cannot be written to {NAME}. Report numbers and text only.")

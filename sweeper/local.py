@@ -1,0 +1,200 @@
+"""Slots on this machine: spawned processes that live from trial to trial."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import psutil
+
+from sweeper import slot
+from sweeper.errors import SweeperError
+from sweeper.executor import Call, Died, Done, Message, Raised, Ready, TrialJob
+
+_FAILED_STARTS = 3  # slots in a row that die before they are ready: the next one would too
+
+
+@dataclass
+class _Process:
+    process: BaseProcess
+    connection: Connection
+    log: Path
+    ready: bool = False
+    trials: int = 0
+
+
+class LocalExecutor:
+    def __init__(
+        self,
+        slots: int | None = None,
+        threads: int | None = None,
+        recycle_after: int = 50,
+        memory_limit: float | None = None,
+        preload: Sequence[str] = (),
+    ):
+        """slots: None is one a GPU, else one a core. threads: of a slot. memory_limit: GB, see executor/local.yaml."""
+        self._gpus, cores = _gpus(), len(os.sched_getaffinity(0))
+        self.slots = slots or len(self._gpus) or cores
+        self._threads = threads or max(1, cores // self.slots)
+        self._recycle_after = recycle_after
+        self._memory_limit = memory_limit
+        self._preload = preload
+        self._processes: dict[int, _Process] = {}
+        self._failed_starts = 0
+
+    def start(self, work: bytes, log_folder: str) -> None:
+        self._work = work
+        self._logs = Path(log_folder)
+        self._logs.mkdir(parents=True, exist_ok=True)
+        for number in range(self.slots):
+            self._spawn(number)
+
+    def submit(self, slot: int, job: TrialJob | Call) -> None:
+        self._send(slot, job)
+
+    def answer(self, slot: int, stop: bool) -> None:
+        self._send(slot, stop)
+
+    def wait(self, timeout: float) -> list[Message]:
+        by_connection = {p.connection: number for number, p in self._processes.items()}
+        messages: list[Message] = []
+        for connection in wait(list(by_connection), timeout):
+            messages += self._receive(by_connection[connection])
+        return messages
+
+    def close(self) -> None:
+        for p in self._processes.values():
+            p.process.kill()
+        for p in self._processes.values():
+            p.process.join()
+            p.connection.close()
+        self._processes.clear()
+
+    def _spawn(self, number: int) -> None:
+        ours, theirs = multiprocessing.Pipe()
+        log = self._logs / f"slot-{number}.log"
+        process = multiprocessing.get_context("spawn").Process(
+            target=slot.main, args=(number, theirs, str(log), tuple(self._preload)), name=f"slot-{number}"
+        )
+        with _environment(self._environment(number)), _deaf_to_interrupts():
+            process.start()
+        theirs.close()
+        self._processes[number] = _Process(process, ours, log)
+        self._send(number, self._work)
+
+    def _environment(self, number: int) -> dict[str, str]:
+        """TensorFlow reads these when it is imported, so they are set before the interpreter starts."""
+        threads = str(self._threads)
+        wanted = {
+            "TF_NUM_INTRAOP_THREADS": threads,
+            "TF_NUM_INTEROP_THREADS": threads,
+            "OMP_NUM_THREADS": threads,
+            "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # else the first slot takes the whole card
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+        }
+        chosen = {key: os.environ.get(key, value) for key, value in wanted.items()}
+        if self._gpus:
+            chosen["CUDA_VISIBLE_DEVICES"] = self._gpus[number % len(self._gpus)]
+        return chosen
+
+    def _send(self, number: int, message: object) -> None:
+        connection = self._processes[number].connection
+        try:
+            connection.send_bytes(message) if isinstance(message, bytes) else connection.send(message)
+        except OSError:  # the slot is dead: `wait` finds its connection closed and says so
+            return
+
+    def _receive(self, number: int) -> list[Message]:
+        p = self._processes[number]
+        try:
+            message = p.connection.recv()
+        except (EOFError, OSError):
+            return [self._bury(number)]
+        match message:
+            case Ready():
+                p.ready, self._failed_starts = True, 0
+            case Done() | Raised():
+                p.trials += 1
+                if self._worn_out(p):
+                    self._replace(number)
+                    return [message]
+                return [message, Ready(number)]
+        return [message]
+
+    def _worn_out(self, p: _Process) -> bool:
+        if p.trials >= self._recycle_after:
+            return True
+        limit = self._memory_limit
+        return limit is not None and psutil.Process(p.process.pid).memory_info().rss > limit * 1e9
+
+    def _bury(self, number: int) -> Died:
+        p = self._processes[number]
+        p.process.join()
+        reason = _reason(p)
+        if not p.ready:
+            self._failed_starts += 1
+            if self._failed_starts >= _FAILED_STARTS:
+                raise SweeperError(f"The slots die before they are ready: {reason}. Their output is in {p.log}.")
+        self._replace(number)
+        return Died(number, reason)
+
+    def _replace(self, number: int) -> None:
+        p = self._processes.pop(number)
+        p.process.kill()
+        p.process.join()
+        p.connection.close()
+        self._spawn(number)
+
+
+def _reason(p: _Process) -> str:
+    code = p.process.exitcode
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
+        return f"killed by {name}{hint}"
+    last = p.log.read_text(errors="replace").strip().splitlines()[-1:]
+    return f"exit code {code}: {''.join(last)}"
+
+
+def _gpus() -> list[str]:
+    """The cards that this process may use, as CUDA_VISIBLE_DEVICES names them. Asks the driver, not TensorFlow."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name not in ("", "-1")]
+    cards = Path("/proc/driver/nvidia/gpus")
+    return [str(i) for i in range(len(list(cards.iterdir())))] if cards.is_dir() else []
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {key: os.environ.get(key) for key in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                del os.environ[key]
+            else:
+                os.environ[key] = value
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Ctrl-C reaches every process of the terminal, but only the coordinator acts on it. A child inherits 'ignore'."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,39 @@
+"""A trial's trained network in MLflow, where `mlflow.pyfunc.load_model` and `mlflow models serve` find it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from sweeper import card, record
+
+
+def log_best(run_id: str, uri: str, folder: Path) -> str:
+    """Logs `folder/model.keras` to the trial's run, whose status stays as it is; `folder/model.yaml` is its metadata.
+
+    For a process that has TensorFlow loaded. Returns the model's URI, for instance models:/m-1f0e…
+    """
+    import keras
+    import mlflow
+    import numpy as np
+    import tensorflow as tf
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    network = keras.models.load_model(folder / record.MODEL, compile=False)
+    batches = [
+        Schema([TensorSpec(np.dtype(np.float32), (-1, *shape[1:]))])
+        for shape in (network.input_shape, network.output_shape)
+    ]
+    mlflow.set_tracking_uri(uri)  # Model.log takes it from there only
+    logged = Model.log(
+        flavor=mlflow.keras,
+        name="model",
+        run_id=run_id,  # mlflow.keras.log_model would start the run again and end it now
+        model=network,
+        signature=ModelSignature(*batches),
+        pip_requirements=[f"keras=={keras.__version__}", f"tensorflow=={tf.__version__}"],  # to infer them takes 11 s
+        metadata=yaml.safe_load((folder / card.NAME).read_text()),
+    )
+    return logged.model_uri

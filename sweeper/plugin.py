@@ -1,0 +1,41 @@
+"""Hydra's door into the engine: the class that `hydra/sweeper: study` names."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from sweeper import settings
+from sweeper.errors import SweeperError
+
+
+class StudySweeper(Sweeper):
+    def __init__(self, **keys: Any):
+        self._keys = keys
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self._context, self._task, self._config = hydra_context, task_function, config
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Leaves by SystemExit unless the sweep finished, with its reason on stderr."""
+        from sweeper import sweep  # Optuna starts there
+
+        try:
+            code = sweep.run(settings.read(self._keys), arguments, self._config, self._context, self._task)
+        except SweeperError as error:
+            print(f"\n{error}", file=sys.stderr)
+            code = error.exit_code
+        if code:
+            sys.exit(code)
+
+
+def register() -> None:
+    """Makes the class known to Hydra, also under the namespace `hydra_plugins`, the only one it takes plugins from."""
+    plugins = Plugins.instance()
+    plugins.register(StudySweeper)
+    plugins.class_name_to_class["hydra_plugins.sweeper.StudySweeper"] = StudySweeper

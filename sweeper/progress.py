@@ -1,0 +1,183 @@
+"""A sweep as it happens: a live display on a terminal, a line a trial anywhere else."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from sweeper import text
+from sweeper.events import EpochReported, Event, SweepStarted, TrialEnded, TrialStarted
+from sweeper.record import Trial, losses
+
+REFRESHES = 4  # a second
+_COUNTED = ("running", "finished", "pruned", "failed", "interrupted", "crashed")
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What the display knows of one trial."""
+
+    number: int
+    params: dict[str, Any]
+    started: float  # seconds since 1970
+    seconds: float = 0.0  # once it ended
+    state: str = "running"
+    epoch: int = 0
+    value: float | None = None
+
+
+class Progress:
+    """Listens to the events of a sweep. `write` never raises: a terminal that went away must not stop the training."""
+
+    def __init__(
+        self,
+        n_trials: int,
+        metric: str,
+        direction: str,
+        slots: int,
+        *,
+        before: Iterable[Trial] = (),
+        console: Console | None = None,
+    ):
+        """before: the trials that an earlier run of this sweep ended, when it is resumed."""
+        self._n_trials, self._metric, self._direction, self._slots = n_trials, metric, direction, slots
+        self._trials = {trial.number: _shown(trial) for trial in before}
+        self._crashes = 0
+        self._console = console or Console(highlight=False)
+        self._live = Live(self, console=self._console, refresh_per_second=REFRESHES)
+        self._began = time.time()
+
+    def write(self, event: Event) -> None:
+        try:
+            self._write(event)
+        except (OSError, ValueError):  # the terminal is closed, or cannot print a character
+            self.close()
+
+    def close(self) -> None:
+        """Leaves the last state of the display on the terminal."""
+        with suppress(OSError, ValueError):
+            self._live.stop()
+
+    def __rich__(self) -> RenderableType:
+        """The display. Another thread calls it to refresh: `list` copies what `write` may be changing meanwhile."""
+        trials = list(self._trials.values())
+        running = [trial for trial in trials if trial.state == "running"]
+        return Group(
+            self._bar(trials), self._counts(trials), self._best_line(trials), *map(self._running_line, running)
+        )
+
+    def _write(self, event: Event) -> None:
+        match event:
+            case SweepStarted():
+                self._start(event)
+            case TrialStarted():
+                self._trials[event.trial] = _Shown(event.trial, event.params, event.time)
+            case EpochReported():
+                trial = self._trials[event.trial]
+                self._trials[event.trial] = replace(trial, epoch=event.epoch, value=event.value)
+            case TrialEnded():
+                self._end(event)
+
+    def _start(self, event: SweepStarted) -> None:
+        slots = f"{self._slots} slot{'s' if self._slots > 1 else ''}"
+        self._print(f"Sweep {event.sweep}: {self._n_trials} trials on {slots}, {self._direction} {self._metric}")
+        if self._console.is_terminal:
+            self._live.start()
+
+    def _end(self, event: TrialEnded) -> None:
+        trial = self._trials[event.trial]
+        self._trials[event.trial] = trial = replace(
+            trial,
+            state=event.state.lower(),
+            value=event.values[0] if event.values else None,
+            seconds=event.time - trial.started,
+        )
+        self._crashes += event.state == "CRASHED"
+        if not self._console.is_terminal or event.state in ("FAILED", "CRASHED"):
+            self._print(self._ended_line(trial, event.reason))
+
+    def _print(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
+
+    def _ended_line(self, trial: _Shown, reason: str | None) -> str:
+        """`[ 7/20] trial 6 finished  val_accuracy 0.9832  lr=0.0021 dropout=0.31  9.8 s   best 0.9916 (trial 3)`."""
+        trials = list(self._trials.values())
+        best = self._best(trials)
+        parts = [
+            f"[{_ended(trials):{len(str(self._n_trials))}}/{self._n_trials}] trial {trial.number} {trial.state}",
+            "" if trial.value is None else f"{self._metric} {text.value(trial.value)}",
+            text.params(trial.params),
+            text.duration(trial.seconds),
+            text.first_line(reason) if trial.state != "finished" else "",
+            f" best {text.value(best.value)} (trial {best.number})" if best else "",
+        ]
+        return "  ".join(filter(None, parts))
+
+    def _bar(self, trials: list[_Shown]) -> Table:
+        ended = _ended(trials)
+        left = self._seconds_left(trials)
+        grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        grid.add_column(no_wrap=True)
+        grid.add_column(ratio=1)
+        grid.add_column(no_wrap=True)
+        grid.add_row(
+            f"{ended}/{self._n_trials} trials",
+            ProgressBar(self._n_trials, ended),
+            text.clock(time.time() - self._began) + (f", about {text.clock(left)} left" if left else ""),
+        )
+        return grid
+
+    def _counts(self, trials: list[_Shown]) -> Text:
+        states = Counter(trial.state for trial in trials) | Counter(crashed=self._crashes)
+        counts = ", ".join(f"{states[state]} {state}" for state in _COUNTED if states[state])
+        return _line(counts or "the slots are starting")
+
+    def _best_line(self, trials: list[_Shown]) -> Text:
+        best = self._best(trials)
+        if best is None:
+            return _line(f"best {self._metric}: none finished yet")
+        found = f"best {self._metric} {text.value(best.value)}  trial {best.number}  {text.params(best.params)}"
+        return _line(found, style="bold green")
+
+    def _running_line(self, trial: _Shown) -> Text:
+        value = "" if trial.value is None else text.value(trial.value)
+        return _line(f"  trial {trial.number:<4} epoch {trial.epoch:<3} {value:7} {text.params(trial.params)}")
+
+    def _best(self, trials: list[_Shown]) -> _Shown | None:
+        finished = [trial for trial in trials if trial.state == "finished"]
+        return min(finished, key=lambda trial: losses((trial.value,), (self._direction,)), default=None)
+
+    def _seconds_left(self, trials: list[_Shown]) -> float:
+        """What is to come, at the mean of the trials that ended and shared by the slots; 0 while none has ended."""
+        durations = [trial.seconds for trial in trials if trial.state in ("finished", "pruned")]
+        if not durations:
+            return 0.0
+        mean = sum(durations) / len(durations)
+        running = [trial for trial in trials if trial.state == "running"]
+        under_way = sum(max(0.0, mean - (time.time() - trial.started)) for trial in running)
+        waiting = max(0, self._n_trials - _ended(trials) - len(running))
+        return (mean * waiting + under_way) / self._slots
+
+
+def _shown(trial: Trial) -> _Shown:
+    value = trial.values[0] if trial.values else None
+    return _Shown(trial.number, trial.params, trial.started, trial.seconds, trial.state.lower(), 0, value)
+
+
+def _ended(trials: list[_Shown]) -> int:
+    """A crashed trial starts again."""
+    return sum(trial.state not in ("running", "crashed") for trial in trials)
+
+
+def _line(content: str, style: str = "") -> Text:
+    return Text(content, style, no_wrap=True, overflow="ellipsis")

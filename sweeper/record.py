@@ -1,0 +1,152 @@
+"""A sweep and its trials as the journal tells them: what the leaderboard ranks and the exporter looks up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from sweeper import journal
+from sweeper.errors import DataError
+from sweeper.events import EpochReported, Event, Metrics, State, SweepEnded, SweepStarted, TrialEnded, TrialStarted
+
+MODEL = "model.keras"
+RUNS = "mlflow.jsonl"  # {"trial": 3, "attempt": 0, "run_id": "…"} a line; the one for the sweep itself has trial null
+
+
+@dataclass(frozen=True)
+class Trial:
+    number: int
+    params: dict[str, Any]
+    command: str
+    folder: Path
+    state: State | Literal["RUNNING"] = "RUNNING"
+    values: tuple[float, ...] | None = None
+    reason: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    curve: tuple[tuple[int, float, Metrics], ...] = ()  # (epoch, value, metrics)
+    started: float = 0.0  # seconds since 1970
+    seconds: float = 0.0  # of the last attempt
+    run_id: str | None = None  # MLflow's
+
+    @property
+    def model(self) -> Path:
+        """The trained network. Only the best few of a sweep are kept."""
+        return self.folder / MODEL
+
+
+@dataclass(frozen=True)
+class Sweep:
+    folder: Path
+    started: SweepStarted
+    trials: tuple[Trial, ...]
+    ended: SweepEnded | None = None
+    run_id: str | None = None
+
+    @property
+    def id(self) -> str:
+        return self.folder.absolute().name
+
+    @property
+    def finished(self) -> list[Trial]:
+        return [trial for trial in self.trials if trial.state == "FINISHED"]
+
+    def ranked(self) -> list[Trial]:
+        """The finished trials by their first objective, best first."""
+        return sorted(
+            self.finished, key=lambda trial: (*losses(trial.values[:1], self.started.directions), trial.number)
+        )
+
+    def pareto_front(self) -> list[Trial]:
+        """The finished trials that no other beats in every objective, by number."""
+        front = []
+        # In this order a trial can only be dominated by one before it, and then by one of the front.
+        costs = {trial.number: losses(trial.values, self.started.directions) for trial in self.finished}
+        for trial in sorted(self.finished, key=lambda trial: costs[trial.number]):
+            if not any(_dominates(costs[other.number], costs[trial.number]) for other in front):
+                front.append(trial)
+        return sorted(front, key=lambda trial: trial.number)
+
+
+def losses(values: Iterable[float], directions: Iterable[str]) -> tuple[float, ...]:
+    """The values turned so that less is better in each; what is not a number is worst."""
+    turned = (
+        -value if direction == "maximize" else value for value, direction in zip(values, directions, strict=False)
+    )
+    return tuple(math.inf if math.isnan(loss) else loss for loss in turned)
+
+
+def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
+
+
+def read(folder: Path, *, curves: bool = True) -> Sweep:
+    """The sweep of a folder; without `curves` ten times faster. What no process runs any more counts as INTERRUPTED.
+
+    Raises: FileNotFoundError if the folder holds no journal, DataError if the journal is damaged or holds no sweep.
+    """
+    sweep = replay(folder, journal.read(folder, epochs=curves))
+    if any(trial.state == "RUNNING" for trial in sweep.trials) and not journal.in_use(folder):
+        trials = (replace(trial, state="INTERRUPTED") if trial.state == "RUNNING" else trial for trial in sweep.trials)
+        return replace(sweep, trials=tuple(trials))
+    return sweep
+
+
+def replay(folder: Path, events: Iterable[Event]) -> Sweep:
+    """The state of a sweep after these events. A trial that starts again leaves its earlier attempt behind.
+
+    Raises: DataError if no sweep starts in them.
+    """
+    sweep, sweep_end = None, None
+    starts, ends, curves, times = {}, {}, {}, {}  # each by trial number; times: of the trial's last event
+    for event in events:
+        match event:
+            case EpochReported():
+                curves.setdefault(event.trial, []).append((event.epoch, event.value, event.metrics))
+                times[event.trial] = event.time
+            case TrialStarted():
+                starts[event.trial], curves[event.trial], times[event.trial] = event, [], event.time
+                ends.pop(event.trial, None)
+            case TrialEnded():
+                ends[event.trial], times[event.trial] = event, event.time
+            case SweepStarted():
+                sweep, sweep_end = event, None
+            case SweepEnded():
+                sweep_end = event
+    if sweep is None:
+        raise DataError(f"{folder / journal.NAME} holds no sweep yet: its first line should be a SweepStarted event.")
+    runs = run_ids(folder)
+    trials = (
+        _trial(folder, starts[number], ends.get(number), curves[number], times[number], runs.get(number))
+        for number in sorted(starts)
+    )
+    return Sweep(folder, sweep, tuple(trials), sweep_end, runs.get(None))
+
+
+def _trial(
+    folder: Path, start: TrialStarted, end: TrialEnded | None, curve: list, last: float, run_id: str | None
+) -> Trial:
+    trial = Trial(
+        start.trial,
+        start.params,
+        start.command,
+        folder / start.folder,
+        curve=tuple(curve),
+        started=start.time,
+        seconds=last - start.time,
+        run_id=run_id,
+    )
+    if end is None:
+        return trial
+    return replace(trial, state=end.state, values=end.values, reason=end.reason, facts=end.facts)
+
+
+def run_ids(folder: Path) -> dict[int | None, str]:
+    """MLflow's run of the last attempt of each trial; the sweep's own under None. Empty where nothing was mirrored."""
+    path = folder / RUNS
+    if not path.exists():
+        return {}
+    rows = (journal.parse(path, number, line) for number, line in journal.lines(path))
+    return {row["trial"]: row["run_id"] for row in rows}

@@ -1,0 +1,81 @@
+"""Where the events of a sweep go: to the journal first, then to those who listen; and what its end leaves behind."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from sweeper import model_log, record, results, tracking
+from sweeper.errors import ConfigError
+from sweeper.events import Event, SweepEnded, SweepStarted
+from sweeper.journal import Journal
+from sweeper.keeper import Keeper
+from sweeper.mirror import Mirror
+from sweeper.progress import Progress
+
+_PATIENCE = 60.0  # seconds that a finished sweep waits for MLflow
+
+
+def claim(folder: Path) -> Journal:
+    """The journal of a new sweep. Raises: ConfigError if `folder` holds one already or another process writes there."""
+    journal = Journal(folder)
+    if not journal.empty:
+        journal.close()
+        raise ConfigError(
+            f"{folder} holds a sweep already, a second one would mix with it. Leave out hydra.sweep.dir for a new "
+            "folder named by the time, or give another."
+        )
+    return journal
+
+
+class Recorder:
+    """Writes events to the journal and tells them to MLflow, the terminal, and the keeper of the best models."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        folder: Path,
+        started: SweepStarted,
+        *,
+        slots: int,
+        keep: int,
+        experiment: str,
+        uri: str | None,
+    ):
+        """keep: the models of so many best trials stay. experiment, uri: MLflow's, see conf/config.yaml."""
+        self._journal, self._folder, self._uri = journal, folder, tracking.resolve(uri)
+        self._mirror = Mirror(folder, experiment=experiment, uri=self._uri)
+        self._progress = Progress(started.n_trials, started.metric, started.directions[0], slots)
+        self._listeners = (Keeper(folder, started.directions[0], keep), self._mirror, self._progress)
+        self.emit(started)
+
+    def emit(self, event: Event) -> None:
+        self._journal.write(event)
+        for listener in self._listeners:
+            listener.write(event)
+
+    def end(self, state: str, reason: str | None = None, log_model: Callable[..., None] | None = None) -> None:
+        """Writes the results, waits for MLflow to have them and prints the leaderboard.
+
+        log_model: runs a function where TensorFlow is loaded; the best model is logged through it.
+        """
+        sweep = record.read(self._folder)
+        results.write(sweep)
+        best = sweep.ranked()[0] if sweep.finished else None
+        self.emit(SweepEnded(state, reason, best and best.number, time.time()))
+        self._progress.close()
+        trouble = self._mirror.close(_PATIENCE)
+        if trouble:
+            print(trouble, file=sys.stderr)
+        sweep = record.read(self._folder)
+        if log_model and not trouble and sweep.finished and sweep.ranked()[0].model.exists():
+            best = sweep.ranked()[0]
+            log_model(model_log.log_best, best.run_id, self._uri, best.folder)
+        results.summary(sweep, Console())
+
+    def close(self) -> None:
+        self._progress.close()

@@ -1,0 +1,65 @@
+"""The end of a sweep: `leaderboard.csv` and `optimization_results.yaml` in its folder, and a summary on the screen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.text import Text
+
+from sweeper import leaderboard, standings, sweeps, text
+from sweeper.record import Sweep
+
+LEADERBOARD = "leaderboard.csv"
+RESULTS = "optimization_results.yaml"
+TOP = 10  # rows of the summary's tables
+
+
+def write(sweep: Sweep) -> None:
+    """Writes all trials as CSV, and the best as hydra-optuna-sweeper does; without a finished trial only the CSV."""
+    standings.write_csv(sweep.folder / LEADERBOARD, standings.of([sweep]))
+    if sweep.finished:
+        OmegaConf.save(OmegaConf.create(_solutions(sweep)), sweep.folder / RESULTS)
+
+
+def summary(sweep: Sweep, console: Console) -> None:
+    """Prints the best trials, why others failed, and what to type next."""
+    console.print()
+    for standing in standings.of([sweep]):
+        leaderboard.show(standing, TOP, console)
+    for reason, count in _failures(sweep).most_common():
+        _print(console, f"{count} failed: {reason}", "red")
+    _print(console, f"Written to {sweep.folder}. Next:")
+    for command in _next_commands(sweep):
+        _print(console, f"  {command}")
+
+
+def _solutions(sweep: Sweep) -> dict[str, Any]:
+    if len(sweep.started.directions) == 1:
+        best = sweep.ranked()[0]
+        return {"name": "optuna", "best_params": best.params, "best_value": best.values[0]}
+    front = [{"params": trial.params, "values": list(trial.values)} for trial in sweep.pareto_front()]
+    return {"name": "optuna", "solutions": front}
+
+
+def _failures(sweep: Sweep) -> Counter[str]:
+    """First lines of the reasons, with how many trials each has cost."""
+    failed = (trial for trial in sweep.trials if trial.state in ("FAILED", "CRASHED"))
+    return Counter(text.first_line(trial.reason) or "no reason was told" for trial in failed)
+
+
+def _next_commands(sweep: Sweep) -> list[str]:
+    name = sweeps.name(sweep.folder, Path("."))
+    commands = [f"python -m sweeper leaderboard --sweep {name}"]
+    if sweep.finished and sweep.ranked()[0].model.exists():
+        commands.append(f"python -m sweeper export best --sweep {name} --format onnx")
+    if sweep.run_id:
+        commands.append("mlflow ui")
+    return commands
+
+
+def _print(console: Console, line: str, style: str = "") -> None:
+    console.print(Text(line, style), soft_wrap=True)

@@ -1,0 +1,176 @@
+"""A sweep as MLflow shows it: a run for the sweep and, nested in it, one for each attempt of a trial.
+
+What is written follows from the events and the ledger alone, and writing it again changes nothing: an event that failed
+half-way is repeated, and a journal can be replayed into a store that has part of it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from sweeper import journal, record
+from sweeper.events import EpochReported, Event, SweepEnded, SweepStarted, TrialEnded, TrialStarted
+from sweeper.run_store import RunStore, metrics
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric
+
+CONFIG = "config.yaml"  # in a trial's folder
+RESULTS = ("leaderboard.csv", "optimization_results.yaml", journal.NAME)  # in the sweep's folder
+STATUS = {  # MLflow's word for a state; the tag sweeper.state has the exact one
+    "FINISHED": "FINISHED",
+    "PRUNED": "KILLED",
+    "INTERRUPTED": "KILLED",
+    "FAILED": "FAILED",
+    "CRASHED": "FAILED",
+}
+
+
+@dataclass
+class _Attempt:
+    run_id: str
+    folder: Path
+    unsent: list[Metric] = field(default_factory=list)
+
+
+class Runs:
+    """Writes the events of one sweep, synchronously. An epoch's metrics wait for `flush` or the end of their trial."""
+
+    def __init__(self, store: RunStore, folder: Path):
+        self._store, self._folder = store, folder
+        self._attempts: dict[int, _Attempt] = {}  # the last one of each trial
+        self._sweep: SweepStarted
+        self._parent: str  # the sweep's run
+
+    def write(self, event: Event) -> None:
+        """Raises: MlflowException or OSError as the store does; the same event may then be written again."""
+        match event:
+            case SweepStarted():
+                self._start_sweep(event)
+            case TrialStarted():
+                self._start_trial(event)
+            case EpochReported():
+                values = {self._sweep.metric: event.value} | event.metrics
+                self._attempts[event.trial].unsent += metrics(values, event.time, step=event.epoch)
+            case TrialEnded():
+                self._end_trial(event)
+            case SweepEnded():
+                self._end_sweep(event)
+
+    def unsent(self) -> list[int]:
+        """The trials with metrics that wait."""
+        return [trial for trial, attempt in self._attempts.items() if attempt.unsent]
+
+    def flush(self, trial: int) -> None:
+        attempt = self._attempts[trial]
+        self._store.log(attempt.run_id, metrics=attempt.unsent)
+        attempt.unsent = []
+
+    def _start_sweep(self, event: SweepStarted) -> None:
+        self._sweep = event
+        tags = {"sweeper.folder": str(self._folder.absolute())} | self._tags(event.command)
+        self._parent = self._store.open(None, 0, event.sweep, event.time, tags)
+        params = {"n_trials": event.n_trials, "metric": event.metric, "directions": event.directions}
+        self._store.log(self._parent, params=params)
+        self._end_orphans(event.time)
+
+    def _start_trial(self, event: TrialStarted) -> None:
+        tags = {
+            "mlflow.parentRunId": self._parent,
+            "sweeper.trial": event.trial,
+            "sweeper.attempt": event.attempt,
+        } | self._tags(event.command)
+        name = f"{self._sweep.sweep}/{event.trial}" + (f" retry {event.attempt}" if event.attempt else "")
+        run_id = self._store.open(event.trial, event.attempt, name, event.time, tags)
+        self._store.log(run_id, params=event.params)
+        self._attempts[event.trial] = _Attempt(run_id, self._folder / event.folder)
+
+    def _end_trial(self, event: TrialEnded) -> None:
+        attempt = self._attempts[event.trial]
+        config = attempt.folder / CONFIG
+        self._store.log(
+            attempt.run_id,
+            metrics=attempt.unsent + metrics(_objectives(event.values) | _numbers(event.facts), event.time),
+            params=dict(_leaves(yaml.safe_load(config.read_text()))) if config.exists() else {},
+            tags=_outcome(event),
+        )
+        attempt.unsent = []
+        self._store.end(attempt.run_id, STATUS[event.state], event.time)
+        self._store.upload(attempt.run_id, config)
+
+    def _end_sweep(self, event: SweepEnded) -> None:
+        self._end_orphans(event.time)
+        self._store.log(self._parent, tags=_outcome(event))
+        if event.best is not None:
+            self._log_best(event)
+        self._store.end(self._parent, STATUS[event.state], event.time)
+        for name in RESULTS:
+            self._store.upload(self._parent, self._folder / name)
+
+    def _end_orphans(self, time: float) -> None:
+        """Ends what an earlier session, or a coordinator that failed, left running."""
+        for run_id in self._store.running_children(self._parent):
+            outcome = {"sweeper.state": "INTERRUPTED", "sweeper.reason": "the sweep ended before the trial did"}
+            self._store.log(run_id, tags=outcome)
+            self._store.end(run_id, STATUS["INTERRUPTED"], time)
+
+    def _log_best(self, event: SweepEnded) -> None:
+        """The best trial on the sweep's run. Its params become tags: a resumed sweep may find a better one."""
+        trials = record.read(self._folder, curves=False).trials
+        best = next(trial for trial in trials if trial.number == event.best)
+        value = best.values[0]
+        values = {"best_trial": best.number, "best_objective": value, self._sweep.metric: value}
+        tags = {f"best.{key.lstrip('+')}": choice for key, choice in best.params.items()}
+        self._store.log(self._parent, metrics=metrics(values, event.time), tags=tags)
+
+    def _tags(self, command: str) -> dict[str, str]:
+        """What the sweep's run and its trials' have in common."""
+        tags = {
+            "sweeper.sweep": self._sweep.sweep,
+            "sweeper.state": "RUNNING",
+            "sweeper.command": command,
+            "mlflow.source.name": "sweeper",
+            "mlflow.user": _user(),
+        }
+        commit = self._sweep.git_commit
+        return tags | {"mlflow.source.git.commit": commit} if commit else tags
+
+
+def _outcome(event: TrialEnded | SweepEnded) -> dict[str, str]:
+    outcome = {"sweeper.state": event.state}
+    return outcome | {"sweeper.reason": event.reason} if event.reason else outcome
+
+
+def _objectives(values: tuple[float, ...] | None) -> dict[str, float]:
+    if values is None:
+        return {}
+    return {"objective" if len(values) == 1 else f"objective_{i}": value for i, value in enumerate(values)}
+
+
+def _numbers(facts: dict[str, Any]) -> dict[str, float]:
+    """Below `trial/`, where no metric of an epoch is."""
+    return {f"trial/{key}": fact for key, fact in facts.items() if isinstance(fact, Real)}
+
+
+def _leaves(config: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """`{"trainer": {"epochs": 3}}` as ("trainer.epochs", 3). A list is one value."""
+    if not isinstance(config, dict):
+        yield path, config
+        return
+    for key, value in config.items():
+        yield from _leaves(value, f"{path}.{key}" if path else str(key))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return str(os.getuid())

@@ -1,0 +1,52 @@
+"""The keys of `hydra.sweeper`, in the words of the official Optuna sweeper where it has one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sweeper.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Objects or nodes with `_target_` for sampler, pruner, executor and storage; see conf/hydra/sweeper/study.yaml."""
+
+    sampler: Any
+    pruner: Any
+    executor: Any
+    direction: str | Sequence[str] = "minimize"
+    n_trials: int = 20  # in total
+    n_jobs: int | None = None  # slots
+    params: Any = None
+    max_retries: int = 2
+    max_failure_rate: float = 0.0  # of n_trials
+    keep_models: int = 5
+    storage: Any = None
+    study_name: str | None = None
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        return (self.direction,) if isinstance(self.direction, str) else tuple(self.direction)
+
+
+def read(keys: dict[str, Any]) -> Settings:
+    """Raises: ConfigError if a key is unknown or its value out of range."""
+    known = list(inspect.signature(Settings).parameters)
+    for key in keys:
+        if key not in known:
+            raise ConfigError(f"hydra.sweeper.{key} is not a setting. Choose from {', '.join(known)}.")
+    settings = Settings(**keys)
+    for direction in settings.directions:
+        if direction not in ("minimize", "maximize"):
+            raise ConfigError(f"hydra.sweeper.direction={direction}: give minimize or maximize, or a list of them.")
+    for key, low in (("n_trials", 1), ("n_jobs", 1), ("max_retries", 0), ("keep_models", 1)):
+        value = getattr(settings, key)
+        if value is not None and (not isinstance(value, int) or value < low):
+            raise ConfigError(f"hydra.sweeper.{key}={value}: give a whole number of at least {low}.")
+    rate = settings.max_failure_rate
+    if not isinstance(rate, int | float) or not 0 <= rate <= 1:
+        raise ConfigError(f"hydra.sweeper.max_failure_rate={rate}: give a share from 0.0 to 1.0.")
+    return settings

@@ -1,0 +1,109 @@
+"""A slot: the process that trains. It takes one job after the other and keeps TensorFlow loaded between them."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import multiprocessing
+import os
+import pickle
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any
+
+import cloudpickle
+from hydra.core.singleton import Singleton
+from hydra.core.utils import run_job
+from hydra.types import HydraContext
+from omegaconf import DictConfig, open_dict
+
+from sweeper.events import Metrics
+from sweeper.executor import Call, Done, Raised, Ready, Reported, TrialJob
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all trials of a sweep share, sent to a slot once."""
+
+    context: HydraContext
+    config: DictConfig  # composed, without the values that differ from trial to trial
+    task: Callable[..., Any]  # task(cfg), or task(cfg, report=...)
+    singletons: dict[type, Any]  # Hydra's own state
+
+    def pickled(self) -> bytes:
+        """By value where the task lives in __main__, which a slot does not have."""
+        return cloudpickle.dumps(self)
+
+
+def main(number: int, connection: Connection, log: str, preload: Sequence[str]) -> None:
+    """The process of slot `number`, until it is sent None. Whatever is printed in it goes to the file `log`."""
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    _redirect_output(log)
+    work: Work = pickle.loads(connection.recv_bytes())
+    Singleton.set_state(work.singletons)
+    for module in preload:
+        importlib.import_module(module)
+    connection.send(Ready(number))
+    while (job := connection.recv()) is not None:
+        connection.send(_run(number, job, work, connection))
+
+
+def _run(number: int, job: TrialJob | Call, work: Work, connection: Connection) -> Done | Raised:
+    def report(epoch: int, value: float, metrics: Metrics) -> bool:
+        connection.send(Reported(number, epoch, float(value), {key: float(metrics[key]) for key in metrics}))
+        return connection.recv()
+
+    try:
+        if isinstance(job, Call):
+            job.function(*job.arguments)
+            return Done(number, ())
+        result = _run_trial(job, work, report)
+        return Done(number, _values(result), getattr(result, "facts", {}))
+    except Exception as error:
+        traceback.print_exc()  # into the slot's log
+        return Raised(number, type(error).__name__, str(error), traceback.format_exc())
+
+
+def _run_trial(job: TrialJob, work: Work, report: Callable[..., bool]) -> Any:
+    config = work.context.config_loader.load_sweep_config(work.config, job.overrides)
+    with open_dict(config):
+        config.hydra.job.id = config.hydra.job.num = job.number
+        config.hydra.sweep.dir = work.config.hydra.sweep.dir  # not a new one for the present second
+        config.hydra.sweep.subdir = job.subdir
+    wants_report = "report" in inspect.signature(work.task).parameters
+    task = partial(work.task, report=report) if wants_report else work.task
+    done = run_job(
+        task_function=task,
+        config=config,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+        hydra_context=work.context,
+    )
+    return done.return_value
+
+
+def _values(result: Any) -> tuple[float, ...]:
+    """One value an objective, from a number, a sequence of numbers, or an object that has either as `.value`."""
+    result = getattr(result, "value", result)
+    try:
+        return tuple(float(value) for value in result) if isinstance(result, Sequence) else (float(result),)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"The task returned {result!r} ({type(result).__name__}). "
+            "A sweep needs a number, or one an objective: return what it should optimise."
+        ) from None
+
+
+def _redirect_output(log: str) -> None:
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+
+
+def _die_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)

@@ -1,0 +1,127 @@
+"""Ask and tell: the only file that talks to Optuna."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig, OmegaConf
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from sweeper.errors import ConfigError
+from sweeper.events import State
+from sweeper.settings import Settings
+from sweeper.space import Space
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)  # progress has its own lines
+
+JOURNAL = "study.journal"
+_STATES = {
+    "FINISHED": TrialState.COMPLETE,
+    "PRUNED": TrialState.PRUNED,
+    "FAILED": TrialState.FAIL,
+    "INTERRUPTED": TrialState.FAIL,
+}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    number: int
+    params: dict[str, Any]  # what the sampler chose, by override key
+    overrides: list[str]  # those and the fixed ones
+
+
+class Study:
+    """An Optuna study and the trials of it that run now."""
+
+    def __init__(self, settings: Settings, space: Space, folder: Path):
+        """Raises: ConfigError if sampler, pruner, storage or direction do not fit each other or the space."""
+        self.space = space
+        sampler, self.size = _sampler(settings, space)
+        self._study = optuna.create_study(
+            storage=_storage(settings.storage, folder),
+            sampler=sampler,
+            pruner=_instantiate(settings.pruner, "hydra.sweeper.pruner"),
+            study_name=settings.study_name or folder.name,
+            directions=list(settings.directions),
+            load_if_exists=True,
+        )
+        self._running: dict[int, optuna.Trial] = {}
+        self._reported: dict[int, int] = {}  # the last epoch heard of a running trial
+
+    def ask(self) -> Proposal:
+        trial = self._study.ask()
+        params = self.space.suggest(trial)
+        self._running[trial.number] = trial
+        return Proposal(trial.number, params, self.space.overrides(params))
+
+    def report(self, number: int, epoch: int, value: float) -> bool:
+        """Whether the pruner wants the trial stopped. A second attempt is heard from where the first one ended."""
+        if len(self._study.directions) > 1 or epoch <= self._reported.get(number, 0) or math.isnan(value):
+            return False
+        self._reported[number] = epoch
+        trial = self._running[number]
+        trial.report(value, epoch)
+        return trial.should_prune()
+
+    def tell(self, number: int, state: State, values: Sequence[float] | None) -> None:
+        """A pruned trial counts with its last reported value."""
+        trial = self._running.pop(number)
+        self._reported.pop(number, None)
+        try:
+            self._study.tell(trial, values if state == "FINISHED" else None, state=_STATES[state])
+        except RuntimeError:  # an exhausted grid calls study.stop(), which is meant for optimize(); all is told by then
+            if self.size is None:
+                raise
+
+
+def _sampler(settings: Settings, space: Space) -> tuple[Any, int | None]:
+    """The sampler, and how many different trials it can draw where that is bounded."""
+    node = settings.sampler
+    if not _is_grid(node):
+        return _instantiate(node, "hydra.sweeper.sampler"), None
+    grid = {key: _grid_points(key, of) for key, of in space.unconditional().items()}
+    sampler = instantiate({**OmegaConf.to_container(node, resolve=True), "search_space": grid}, _convert_="all")
+    return sampler, math.prod(len(points) for points in grid.values())
+
+
+def _is_grid(node: Any) -> bool:
+    return isinstance(node, DictConfig) and issubclass(get_class(node["_target_"]), optuna.samplers.GridSampler)
+
+
+def _grid_points(key: str, of: Any) -> list[Any]:
+    if isinstance(of, CategoricalDistribution):
+        return list(of.choices)
+    if of.log or (isinstance(of, FloatDistribution) and of.step is None):
+        raise ConfigError(
+            f"hydra/sweeper/sampler=grid: {key} is an interval, which has no grid. "
+            f"List its values ({key}={of.low},{of.high}) or give a step ({key}=range({of.low}, {of.high}, STEP))."
+        )
+    return [of.low + i * of.step for i in range(round((of.high - of.low) / of.step) + 1)]
+
+
+def _storage(storage: Any, folder: Path) -> BaseStorage | str:
+    """A journal in the sweep's folder unless the user names a database, a journal file or a node with `_target_`."""
+    if storage is None:
+        return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
+    if isinstance(storage, str) and storage.startswith("journal://"):
+        return JournalStorage(JournalFileBackend(storage.removeprefix("journal://")))
+    return storage if isinstance(storage, str) else _instantiate(storage, "hydra.sweeper.storage")
+
+
+def _instantiate(node: Any, key: str) -> Any:
+    """The object that a config node describes; Hydra before 1.4 has already made it."""
+    if not isinstance(node, DictConfig):
+        return node
+    try:
+        return instantiate(node, _convert_="all")
+    except Exception as error:
+        raise ConfigError(f"{key}: {node.get('_target_')} refused its settings: {error}") from error

@@ -1,0 +1,137 @@
+"""One sweep, from its first slot to its last line on the screen: the file that knows how the parts fit together."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra.core.singleton import Singleton
+from hydra.types import HydraContext
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from sweeper import command, space
+from sweeper.coordinator import Coordinator
+from sweeper.errors import SweeperError
+from sweeper.events import SweepStarted
+from sweeper.executor import Executor
+from sweeper.journal import Journal
+from sweeper.recorder import Recorder, claim
+from sweeper.settings import Settings
+from sweeper.slot import Work
+from sweeper.study import Study
+
+_INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
+
+
+def run(
+    settings: Settings,
+    arguments: Sequence[str],
+    config: DictConfig,
+    context: HydraContext,
+    task: Callable[..., Any],
+) -> int:
+    """Searches, records and ranks; returns the exit code.
+
+    arguments: the overrides that the user typed. config: composed from them, the ranges left out.
+    Raises: SweeperError when the sweep could not run or failed; what it found until then is written.
+    """
+    config = _pinned(config)
+    folder = Path(config.hydra.sweep.dir)
+    with ExitStack() as stack:
+        journal = stack.enter_context(closing(claim(folder)))
+        executor: Executor = stack.enter_context(closing(instantiate(settings.executor, slots=settings.n_jobs)))
+        # The slots import TensorFlow while this process composes and imports MLflow.
+        executor.start(Work(context, config, task, Singleton.get_state()).pickled(), str(folder / "slots"))
+        study = _study(settings, arguments, config, context)
+        recorder = stack.enter_context(closing(_recorder(settings, config, journal, folder, executor.slots)))
+        coordinator = Coordinator(study, executor, settings, recorder.emit, _naming(config))
+        failure = _search(coordinator)
+        if failure:
+            recorder.end("FAILED", str(failure))
+            raise failure
+        if coordinator.stop_requested:
+            recorder.end("INTERRUPTED", "the user stopped it")
+            return _INTERRUPTED
+        recorder.end("FINISHED", log_model=coordinator.call)
+        return 0
+
+
+def _pinned(config: DictConfig) -> DictConfig:
+    """The config with its folder absolute: every process must mean the same one, whatever its clock and folder."""
+    config = config.copy()
+    with open_dict(config):
+        config.hydra.sweep.dir = str(Path(config.hydra.sweep.dir).absolute())
+    return config
+
+
+def _recorder(settings: Settings, config: DictConfig, journal: Journal, folder: Path, slots: int) -> Recorder:
+    started = SweepStarted(
+        folder.name,
+        command.typed(),
+        OmegaConf.select(config, "optimized_metric", default="value"),
+        settings.directions,
+        settings.n_trials,
+        command.git_commit(),
+        time.time(),
+    )
+    experiment = OmegaConf.select(config, "tracking.experiment", default=None)
+    return Recorder(
+        journal,
+        folder,
+        started,
+        slots=slots,
+        keep=settings.keep_models,
+        experiment=experiment or config.hydra.runtime.choices.get("dataset", config.hydra.job.name),
+        uri=OmegaConf.select(config, "tracking.uri", default=None),
+    )
+
+
+def _study(settings: Settings, arguments: Sequence[str], config: DictConfig, context: HydraContext) -> Study:
+    loader = context.config_loader
+    dimensions = space.build(arguments, settings.params, loader, lambda lines: loader.load_sweep_config(config, lines))
+    return Study(settings, dimensions, Path(config.hydra.sweep.dir))
+
+
+def _naming(config: DictConfig) -> Callable[[int, list[str]], str]:
+    """Number and overrides of a trial -> its folder in the sweep's, as hydra.sweep.subdir wants it."""
+    config = config.copy()
+
+    def subdir(number: int, overrides: list[str]) -> str:
+        with open_dict(config):
+            config.hydra.job.id = config.hydra.job.num = number
+            config.hydra.job.override_dirname = ",".join(overrides)
+        return str(config.hydra.sweep.subdir)
+
+    return subdir
+
+
+def _search(coordinator: Coordinator) -> SweeperError | None:
+    try:
+        with _stopping_on_signals(coordinator):
+            coordinator.run()
+    except SweeperError as error:
+        return error
+    return None
+
+
+@contextmanager
+def _stopping_on_signals(coordinator: Coordinator) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM asks for a clean end; a second one takes its usual course."""
+
+    def stop(number: int, _: Any) -> None:
+        coordinator.stop_requested = True
+        signal.signal(number, before[number])
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,47 @@
+"""How values, parameters, durations and reasons read on a terminal, in the leaderboard as in the live progress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def value(number: float) -> str:
+    """Four decimals, or four digits where those would say little."""
+    return f"{number:.4f}" if number == 0 or 1e-3 <= abs(number) < 1e4 else f"{number:.4g}"
+
+
+def params(chosen: Mapping[str, Any]) -> str:
+    """`lr=0.0021 dropout=0.31`: the last part of each key, or all of it where two end alike; floats to two digits."""
+    short = [key.lstrip("+").rpartition(".")[2] for key in chosen]
+    names = (name if short.count(name) == 1 else key for name, key in zip(short, chosen, strict=True))
+    return " ".join(f"{name}={_digits(choice)}" for name, choice in zip(names, chosen.values(), strict=True))
+
+
+def size(parameters: int) -> str:
+    """309,290 as 309k."""
+    for unit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if parameters >= 0.9995 * unit:  # would round to 1000 of the smaller unit
+            return f"{parameters / unit:.3g}{suffix}"
+    return str(parameters)
+
+
+def duration(seconds: float) -> str:
+    """9.8 s, 1:05 or 2:03:04."""
+    return f"{seconds:.1f} s" if seconds < 59.95 else clock(seconds)
+
+
+def clock(seconds: float) -> str:
+    """0:09, 1:05 or 2:03:04."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def first_line(reason: str | None) -> str:
+    """Of an error's message, which may go on."""
+    return (reason or "").strip().partition("\n")[0]
+
+
+def _digits(choice: Any) -> str:
+    return f"{choice:.2g}" if isinstance(choice, float) else str(choice)

@@ -1,0 +1,81 @@
+"""Where MLflow keeps runs, and how to reach it: a database beside the user's work, or a server."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+DEFAULT = "sqlite:///mlflow.db"  # MLflow's own, so that a plain `mlflow ui` in the same folder shows everything
+_SQLITE = "sqlite:///"
+_SHORT = 200  # characters
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/\"']+@")
+
+
+def resolve(configured: str | None) -> str:
+    """The URI to use: MLFLOW_TRACKING_URI, else `tracking.uri`, else `DEFAULT`.
+
+    A relative sqlite path becomes absolute: every process must mean the same file, whatever its working folder.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or configured or DEFAULT
+    return f"{_SQLITE}{Path(uri.removeprefix(_SQLITE)).absolute()}" if uri.startswith(_SQLITE) else uri
+
+
+def without_credentials(text: str) -> str:
+    """`http://user:secret@host` as `http://host`, anywhere in a text."""
+    return _CREDENTIALS.sub("", text)
+
+
+def connect(uri: str, experiment: str) -> tuple[MlflowClient, str]:
+    """A client and the ID of the experiment, both made where they do not exist yet.
+
+    Raises: ConnectionError whatever the trouble: nothing can be written until somebody mends it.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints what it raises, with a traceback
+    try:
+        from mlflow import MlflowClient
+
+        with _alone(uri):
+            client = MlflowClient(tracking_uri=uri)
+            known = client.get_experiment_by_name(experiment)
+            return client, known.experiment_id if known else client.create_experiment(experiment)
+    except Exception as error:
+        raise ConnectionError(describe(error)) from error
+
+
+def is_temporary(error: Exception) -> bool:
+    """Whether the same call may succeed later: the store is away, locked, full or busy. Else it refused what it got."""
+    if isinstance(error, OSError):
+        return True
+    from mlflow.exceptions import MlflowException
+
+    return isinstance(error, MlflowException) and error.get_http_status_code() >= 500
+
+
+def describe(error: Exception) -> str:
+    """The first line of what went wrong, short and without secrets."""
+    lines = without_credentials(str(error)).strip().splitlines() or [type(error).__name__]
+    return lines[0] if len(lines[0]) <= _SHORT else f"{lines[0][:_SHORT]}…"
+
+
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """One process at a time creates or migrates an sqlite database: two at once fail. A server sees to that itself."""
+    if not uri.startswith(_SQLITE):
+        yield
+        return
+    path = Path(uri.removeprefix(_SQLITE))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_name(f"{path.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

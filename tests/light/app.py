@@ -1,0 +1,28 @@
+"""A user's own project in small: its config, its task, our sweeper. The task costs nothing, so the engine shows."""
+
+import os
+import time
+
+import hydra
+from omegaconf import DictConfig
+
+from sweeper import plugin
+
+
+def climb(cfg: DictConfig, report) -> float:
+    print(f"x={cfg.x}")
+    if cfg.fail == "always":
+        raise ValueError("no hill here")
+    if cfg.fail == "exit":
+        os._exit(7)
+    height = float("nan") if cfg.fail == "nan" else 1.0 if cfg.kind == "flat" else 1 - cfg.x**2
+    for epoch in range(1, cfg.epochs + 1):
+        time.sleep(cfg.pause)
+        if report(epoch, height * epoch / cfg.epochs, {"height": height}):
+            break
+    return height
+
+
+if __name__ == "__main__":
+    plugin.register()
+    hydra.main(version_base="1.3", config_path="conf", config_name="config")(climb)()

@@ -1,0 +1,60 @@
+"""Sweeps on the disk, as a coordinator leaves them: their journals are written by the real Journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sweeper.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted
+from sweeper.journal import Journal
+
+
+@pytest.fixture
+def write_sweep(tmp_path, monkeypatch) -> Callable[..., Path]:
+    """Makes `tmp_path` the working folder; what it returns writes a sweep there and gives its folder.
+
+    outcomes: a state with a trial's values, for instance ("PRUNED", 0.5); RUNNING is started and never ends.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    def write(
+        sweep: str,
+        *outcomes: tuple,
+        top: str = "multirun",
+        metric: str = "val_accuracy",
+        directions: tuple[str, ...] = ("maximize",),
+        started: float = 1000.0,
+        facts: dict | None = None,
+        reason: str | None = None,
+    ) -> Path:
+        folder = Path(top) / sweep
+        journal = Journal(folder)
+        journal.write(SweepStarted(sweep, "python -m sweeper -m", metric, directions, len(outcomes), None, started))
+        for trial, (state, *values) in enumerate(outcomes):
+            params = {"hparams.lr": 0.001 * (trial + 1), "hparams.dropout": 0.25}
+            journal.write(TrialStarted(trial, 0, params, f"train {trial}", str(trial), started))
+            journal.write(EpochReported(trial, 1, 0.5, {"val_loss": 1.5}, started + 1))
+            if state == "RUNNING":
+                continue
+            told = {"model": "custom", "dataset": "digits", "parameters": 309290, "epochs": 12} | (facts or {})
+            journal.write(TrialEnded(trial, state, tuple(values) or None, reason, told, started + 2.5))
+        if all(state != "RUNNING" for state, *_ in outcomes):
+            journal.write(SweepEnded("FINISHED", None, None, started + 60))
+        journal.close()
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def write_run_ids() -> Callable[..., None]:
+    """Writes the ledger that the MLflow mirror keeps in a sweep's folder."""
+
+    def write(folder: Path, *run_ids: str, sweep: str = "f" * 32) -> None:
+        rows = [("null", sweep), *enumerate(run_ids)]
+        lines = (f'{{"trial":{trial},"attempt":0,"run_id":"{run_id}"}}\n' for trial, run_id in rows)
+        (folder / "mlflow.jsonl").write_text("".join(lines))
+
+    return write

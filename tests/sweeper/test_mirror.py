@@ -1,0 +1,364 @@
+"""The mirror against real MLflow stores: what one sees there afterwards, and what happens when there is none."""
+
+import json
+import logging
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+from sweeper import journal, record, tracking
+from sweeper.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted
+from sweeper.mirror import Mirror, replay
+
+EXPERIMENT = "custom-digits"
+T0 = 1_700_000_000.0  # seconds since 1970
+EPOCHS = 3
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """An empty database of MLflow; its migrations take longer than a test."""
+    path = tmp_path_factory.mktemp("database") / "mlflow.db"
+    tracking.connect(f"sqlite:///{path}", "unused")
+    return path
+
+
+@pytest.fixture
+def fresh_folder(tmp_path, monkeypatch):
+    """A sweep's folder in a working folder like a fresh checkout, which has no database yet."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "mlruns").mkdir()
+    (tmp_path / "mlruns" / ".gitkeep").touch()
+    folder = tmp_path / "multirun" / "monday"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def folder(fresh_folder, database):
+    shutil.copy(database, "mlflow.db")
+    return fresh_folder
+
+
+def sweep_started(n_trials=4):
+    return SweepStarted(
+        "monday", "python -m sweeper -m hparams=search", "val_accuracy", ("maximize",), n_trials, "c0ffee", T0
+    )
+
+
+def trial_started(number, attempt=0, lr=0.01):
+    command = f"python -m sweeper hparams.lr={lr}"
+    return TrialStarted(number, attempt, {"hparams.lr": lr, "+model": "custom"}, command, str(number), T0 + 1)
+
+
+def epochs(number, count=EPOCHS):
+    return [
+        EpochReported(number, n, n / 10, {"val_accuracy": n / 10, "loss": 1 / n}, T0 + 1 + n)
+        for n in range(1, count + 1)
+    ]
+
+
+def ended(number, state, values=None, reason=None, facts=None):
+    return TrialEnded(number, state, values, reason, facts or {}, T0 + 10)
+
+
+def whole_sweep():
+    """Finished, pruned, failed, and lost once before it finished as the best."""
+    return [
+        sweep_started(),
+        *(trial_started(0), *epochs(0), ended(0, "FINISHED", (0.3,), facts={"parameters": 309290, "best_epoch": 3})),
+        *(trial_started(1), *epochs(1, 1), ended(1, "PRUNED", (0.1,), "behind the other trials at epoch 1")),
+        *(trial_started(2), ended(2, "FAILED", None, "Diverged: the loss became nan")),
+        *(trial_started(3), *epochs(3, 1), ended(3, "CRASHED", None, "its process was lost")),
+        *(trial_started(3, attempt=1, lr=0.02), *epochs(3), ended(3, "FINISHED", (0.5,))),
+        SweepEnded("FINISHED", None, 3, T0 + 20),
+    ]
+
+
+def write(folder, events):
+    """As a sweep does it: to the journal first."""
+    record = journal.Journal(folder)
+    mirror = Mirror(folder, experiment=EXPERIMENT, uri=tracking.resolve(None))
+    for event in events:
+        record.write(event)
+        mirror.write(event)
+    record.close()
+    return mirror.close(timeout=60)
+
+
+def client():
+    return tracking.connect(tracking.resolve(None), EXPERIMENT)[0]
+
+
+def stored():
+    """Every run by name."""
+    mlflow = client()
+    experiment = mlflow.get_experiment_by_name(EXPERIMENT)
+    runs = mlflow.search_runs([experiment.experiment_id])
+    named = {run.info.run_name: run for run in runs}
+    assert len(named) == len(runs), "two runs of one name"
+    return named
+
+
+def history(run, metric):
+    points = client().get_metric_history(run.info.run_id, metric)
+    return [(point.step, point.value) for point in sorted(points, key=lambda point: point.step)]
+
+
+def read_artifact(run, name):
+    from mlflow.artifacts import load_text
+
+    return load_text(f"{run.info.artifact_uri}/{name}")
+
+
+def test_a_sweep_is_a_tree_of_runs_whose_states_can_be_told_apart(folder):
+    assert write(folder, whole_sweep()) is None
+    runs = stored()
+    sweep = runs.pop("monday")
+    assert {name: (run.info.status, run.data.tags["sweeper.state"]) for name, run in runs.items()} == {
+        "monday/0": ("FINISHED", "FINISHED"),
+        "monday/1": ("KILLED", "PRUNED"),
+        "monday/2": ("FAILED", "FAILED"),
+        "monday/3": ("FAILED", "CRASHED"),
+        "monday/3 retry 1": ("FINISHED", "FINISHED"),
+    }
+    assert {run.data.tags["mlflow.parentRunId"] for run in runs.values()} == {sweep.info.run_id}
+    assert runs["monday/2"].data.tags["sweeper.reason"] == "Diverged: the loss became nan"
+    assert runs["monday/3 retry 1"].data.tags["sweeper.command"] == "python -m sweeper hparams.lr=0.02"
+    assert {run.data.tags["mlflow.source.git.commit"] for run in runs.values()} == {"c0ffee"}
+    assert (runs["monday/0"].info.start_time, runs["monday/0"].info.end_time) == ((T0 + 1) * 1000, (T0 + 10) * 1000)
+
+
+def test_the_run_of_the_sweep_names_the_best_trial_and_holds_the_results(folder):
+    (folder / "leaderboard.csv").write_text("rank,trial\n1,3\n")
+    write(folder, whole_sweep())
+    sweep = stored()["monday"]
+    assert sweep.info.status == "FINISHED"
+    assert sweep.data.metrics == {"best_trial": 3, "best_objective": 0.5, "val_accuracy": 0.5}
+    assert sweep.data.params == {"n_trials": "4", "metric": "val_accuracy", "directions": '["maximize"]'}
+    assert (sweep.data.tags["best.hparams.lr"], sweep.data.tags["best.model"]) == ("0.02", "custom")
+    assert read_artifact(sweep, "leaderboard.csv") == "rank,trial\n1,3\n"
+    assert read_artifact(sweep, "trials.jsonl") == (folder / "trials.jsonl").read_text()
+
+
+def test_a_trial_has_every_epoch_its_objective_and_its_facts(folder):
+    write(folder, whole_sweep())
+    run = stored()["monday/0"]
+    assert history(run, "val_accuracy") == [(1, 0.1), (2, 0.2), (3, 0.3)]
+    assert history(run, "loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
+    assert history(run, "objective") == [(0, 0.3)]
+    assert history(run, "trial/parameters") == [(0, 309290)]
+
+
+def test_several_objectives_are_metrics_of_their_own(folder):
+    write(folder, [sweep_started(), trial_started(0), ended(0, "FINISHED", (0.9, 120.0))])
+    assert stored()["monday/0"].data.metrics == {"objective_0": 0.9, "objective_1": 120.0}
+
+
+def test_a_trial_holds_its_sampled_params_and_its_whole_config(folder):
+    config = {
+        "hparams": {"lr": 0.010, "dropout": None},
+        "trainer": {"epochs": 3, "note": "x" * 600},
+        "filters": [8, 16],
+    }
+    config |= {"layer": {str(number): number for number in range(150)}}  # more than one call to MLflow takes
+    (folder / "0").mkdir()
+    (folder / "0" / "config.yaml").write_text(yaml.safe_dump(config))
+    write(folder, [sweep_started(), trial_started(0), ended(0, "FINISHED", (0.9,))])
+    run = stored()["monday/0"]
+    expected = {"hparams.lr": "0.01", "model": "custom", "hparams.dropout": "null", "trainer.epochs": "3"}
+    expected |= {"trainer.note": "x" * 500, "filters": "[8, 16]"} | {
+        f"layer.{number}": str(number) for number in range(150)
+    }
+    assert run.data.params == expected
+    assert yaml.safe_load(read_artifact(run, "config.yaml")) == config
+
+
+def test_more_metrics_than_one_call_takes_are_all_there(folder):
+    long = [EpochReported(0, epoch, 0.5, {"loss": 1.0, "lr": 0.1}, T0 + epoch) for epoch in range(1, 701)]
+    write(folder, [sweep_started(), trial_started(0), *long, ended(0, "FINISHED", (0.5,))])
+    assert [len(history(stored()["monday/0"], name)) for name in ("val_accuracy", "loss", "lr")] == [700] * 3
+
+
+def test_the_curve_of_a_running_trial_can_be_seen(folder):
+    mirror = Mirror(folder, experiment=EXPERIMENT, uri=tracking.resolve(None))
+    for event in [sweep_started(), trial_started(0), *epochs(0)]:
+        mirror.write(event)
+    assert mirror.wait(timeout=60)
+    run = stored()["monday/0"]
+    assert (run.info.status, len(history(run, "loss"))) == ("RUNNING", EPOCHS)
+    assert mirror.close(timeout=60) is None
+
+
+def test_the_ledger_leads_from_a_trial_to_the_run_of_its_last_attempt(folder):
+    write(folder, whole_sweep())
+    runs, sweep = stored(), record.read(folder)
+    assert sweep.run_id == runs["monday"].info.run_id
+    assert sweep.trials[3].run_id == runs["monday/3 retry 1"].info.run_id
+
+
+def test_trials_that_a_sweep_left_running_end_with_it_as_interrupted(folder):
+    write(folder, [sweep_started(), trial_started(0), *epochs(0), SweepEnded("INTERRUPTED", None, None, T0 + 9)])
+    runs = stored()
+    assert {run.info.status for run in runs.values()} == {"KILLED"}
+    assert runs["monday/0"].data.tags["sweeper.state"] == "INTERRUPTED"
+    assert len(history(runs["monday/0"], "loss")) == EPOCHS
+
+
+def test_a_resumed_sweep_goes_on_in_the_same_run(folder):
+    write(folder, [sweep_started(), trial_started(0), *epochs(0, 1)])
+    write(folder, [sweep_started(n_trials=8), trial_started(0, attempt=1), ended(0, "FINISHED", (0.9,))])
+    runs = stored()
+    assert {name: run.data.tags["sweeper.state"] for name, run in runs.items()} == {
+        "monday": "RUNNING",
+        "monday/0": "INTERRUPTED",
+        "monday/0 retry 1": "FINISHED",
+    }
+
+
+def test_replaying_a_mirrored_sweep_changes_nothing(folder):
+    write(folder, whole_sweep())
+    before = {name: (run.data.to_dictionary(), history(run, "loss")) for name, run in stored().items()}
+    replay(folder, experiment=EXPERIMENT, uri=tracking.resolve(None))
+    assert {name: (run.data.to_dictionary(), history(run, "loss")) for name, run in stored().items()} == before
+
+
+def test_a_replay_fills_in_what_mlflow_missed(folder):
+    events = whole_sweep()
+    write(folder, events[:4])
+    lost = journal.Journal(folder)  # MLflow was away for the rest
+    for event in events[4:]:
+        lost.write(event)
+    lost.close()
+    replay(folder, experiment=EXPERIMENT, uri=tracking.resolve(None))
+    runs = stored()
+    assert {run.data.tags["sweeper.state"] for run in runs.values()} == {"FINISHED", "PRUNED", "FAILED", "CRASHED"}
+    assert history(runs["monday/0"], "loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
+
+
+def test_a_run_deleted_by_hand_costs_no_other_run_anything(folder):
+    mirror = Mirror(folder, experiment=EXPERIMENT, uri=tracking.resolve(None))
+    for event in [sweep_started(), trial_started(0), trial_started(1)]:
+        mirror.write(event)
+    assert mirror.wait(timeout=60)
+    client().delete_run(stored()["monday/0"].info.run_id)
+    for event in [*epochs(0), *epochs(1), ended(0, "FINISHED", (0.1,)), ended(1, "FINISHED", (0.2,))]:
+        mirror.write(event)
+    assert "refused" in mirror.close(timeout=60)
+    run = stored()["monday/1"]
+    assert (run.info.status, len(history(run, "loss"))) == ("FINISHED", EPOCHS)
+
+
+def test_an_unreachable_server_neither_delays_nor_fails_a_sweep(folder, monkeypatch, caplog):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
+    start = time.monotonic()
+    mirror = Mirror(folder, experiment=EXPERIMENT, uri=tracking.resolve(None))
+    for event in [sweep_started(), trial_started(0), *epochs(0, 1000), ended(0, "FINISHED", (0.5,))]:
+        mirror.write(event)
+    assert time.monotonic() - start < 0.5
+    with caplog.at_level(logging.WARNING, logger="sweeper"):
+        lacking = mirror.close(timeout=30)
+    assert time.monotonic() - start < 30
+    assert "MLflow at http://127.0.0.1:9 lacks a part of this sweep" in lacking
+    assert "trials.jsonl" in lacking
+    assert len([line for line in caplog.records if line.name == "sweeper.mirror"]) == 1
+    assert "secret" not in lacking + caplog.text
+
+
+def test_events_wait_for_a_server_that_comes_back(folder):
+    blocked = folder.parent.parent / "later"
+    blocked.write_text("a file where the database's folder shall be")
+    uri = f"sqlite:///{blocked}/mlflow.db"
+    mirror = Mirror(folder, experiment=EXPERIMENT, uri=uri)
+    for event in whole_sweep()[:4]:
+        mirror.write(event)
+    assert not mirror.wait(timeout=2)
+    blocked.unlink()
+    assert mirror.wait(timeout=60)
+    assert mirror.close(timeout=60) is None
+    mlflow, experiment_id = tracking.connect(uri, EXPERIMENT)
+    assert len(mlflow.search_runs([experiment_id])) == 2
+
+
+def test_closing_gives_up_in_time_when_mlflow_hangs(folder, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, never answers
+        mirror = Mirror(folder, experiment=EXPERIMENT, uri=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        mirror.write(sweep_started())
+        start = time.monotonic()
+        assert "after 0.5 seconds" in mirror.close(timeout=0.5)
+        assert time.monotonic() - start < 2
+
+
+def test_passwords_reach_neither_params_tags_nor_artifacts(folder):
+    (folder / "0").mkdir()
+    (folder / "0" / "config.yaml").write_text("tracking:\n  uri: postgresql://me:secret@db/mlflow\n")
+    started = SweepStarted("monday", "sweep tracking.uri=http://me:secret@host", "loss", ("minimize",), 1, None, T0)
+    write(folder, [started, trial_started(0), ended(0, "FINISHED", (0.1,)), SweepEnded("FINISHED", None, 0, T0 + 11)])
+    runs = stored()
+    texts = [json.dumps(run.data.to_dictionary()) for run in runs.values()]
+    texts += [read_artifact(runs["monday/0"], "config.yaml"), read_artifact(runs["monday"], "trials.jsonl")]
+    assert runs["monday/0"].data.params["tracking.uri"] == "postgresql://db/mlflow"
+    assert not any("secret" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("http://host:5000", "http://host:5000"),
+        ("http://me:secret@host:5000/a", "http://host:5000/a"),
+        ("postgresql://me:p@ss@db/mlflow", "postgresql://db/mlflow"),
+        ("see http://a:b@c and http://d:e@f", "see http://c and http://f"),
+        ("sqlite:////home/me@work/mlflow.db", "sqlite:////home/me@work/mlflow.db"),
+    ],
+)
+def test_credentials_are_cut_from_addresses(text, safe):
+    assert tracking.without_credentials(text) == safe
+
+
+@pytest.mark.parametrize(
+    ("environment", "configured", "uri"),
+    [
+        (None, None, "sqlite:///{cwd}/mlflow.db"),
+        (None, "sqlite:///runs.db", "sqlite:///{cwd}/runs.db"),
+        (None, "sqlite:////data/runs.db", "sqlite:////data/runs.db"),
+        (None, "http://host:5000", "http://host:5000"),
+        ("http://other:5000", "http://host:5000", "http://other:5000"),
+    ],
+)
+def test_the_environment_wins_over_the_config_and_that_over_mlflows_default(
+    folder, monkeypatch, environment, configured, uri
+):
+    if environment:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", environment)
+    assert tracking.resolve(configured) == uri.format(cwd=folder.parent.parent)
+
+
+def test_a_plain_mlflow_ui_in_the_working_folder_sees_the_same_runs(fresh_folder):
+    write(
+        folder, [sweep_started(), trial_started(0), ended(0, "FINISHED", (0.1,)), SweepEnded("FINISHED", None, 0, T0)]
+    )
+    from mlflow import MlflowClient
+
+    default = MlflowClient()  # no URI: MLflow chooses, and an mlruns/ with a .gitkeep must not make it choose files
+    experiment = default.get_experiment_by_name(EXPERIMENT)
+    assert len(default.search_runs([experiment.experiment_id])) == 2
+    assert experiment.artifact_location == str(fresh_folder.parent.parent / "mlruns" / experiment.experiment_id)
+
+
+def test_two_processes_may_be_the_first_to_use_a_database(fresh_folder):
+    script = (
+        "from sweeper import tracking;"
+        f"client, experiment_id = tracking.connect(tracking.resolve(None), {EXPERIMENT!r});"
+        "print(client.create_run(experiment_id).info.run_id)"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", script], text=True, stderr=subprocess.PIPE) for _ in range(2)]
+    errors = [process.communicate(timeout=120)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], errors
+    assert len(stored()) == 2

@@ -1,0 +1,42 @@
+"""The best network in MLflow: it loads without us, computes the same, and its run looks as before."""
+
+import keras
+import mlflow
+import numpy as np
+import pytest
+
+from sweeper import tracking
+from sweeper.card import Card
+from sweeper.model_log import log_best
+
+
+@pytest.fixture
+def logged(tmp_path, monkeypatch):
+    """(client, run before logging, model's URI, network)"""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking.resolve("sqlite:///mlflow.db"))
+    network = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3, "softmax")])
+    network.save("model.keras")
+    Card("custom", "digits", ("a", "b", "c"), (4, 4, 1), (127.0,), (60.0,), "val_accuracy", 0.9, 51).write(tmp_path)
+    client, experiment_id = tracking.connect(tracking.resolve(None), "custom-digits")
+    run = client.create_run(experiment_id, start_time=1000)
+    client.set_terminated(run.info.run_id, "FINISHED", end_time=9000)
+    yield client, client.get_run(run.info.run_id), log_best(run.info.run_id, tracking.resolve(None), tmp_path), network
+    mlflow.set_tracking_uri(None)
+
+
+def test_the_logged_network_computes_the_same_and_its_run_stays_as_it_was(logged):
+    client, run, uri, network = logged
+    images = np.random.default_rng(0).normal(size=(5, 4, 4, 1)).astype(np.float32)
+    expected = network.predict(images, verbose=0)
+    np.testing.assert_allclose(mlflow.pyfunc.load_model(uri).predict(images), expected, atol=1e-6)
+    np.testing.assert_allclose(mlflow.keras.load_model(uri).predict(images, verbose=0), expected, atol=1e-6)
+
+    after = client.get_run(run.info.run_id)
+    assert (after.info.status, after.info.end_time) == ("FINISHED", 9000)
+    assert [model.model_id for model in after.outputs.model_outputs] == [uri.rpartition("/")[2]]
+    info = mlflow.models.get_model_info(uri)
+    assert info.metadata["classes"] == ["a", "b", "c"]
+    assert info.signature.inputs.inputs[0].shape == (-1, 4, 4, 1)
+    with pytest.raises(mlflow.MlflowException):  # the signature is checked
+        mlflow.pyfunc.load_model(uri).predict(images[:, :2])

@@ -1,0 +1,43 @@
+import pytest
+
+from sweeper import text
+
+
+@pytest.mark.parametrize(
+    ("number", "read"),
+    [
+        (0.98321, "0.9832"),
+        (1.0, "1.0000"),
+        (0.0, "0.0000"),
+        (-2.5, "-2.5000"),
+        (1.23456e-5, "1.235e-05"),
+        (123456.0, "1.235e+05"),
+    ],
+)
+def test_values_have_four_digits(number, read):
+    assert text.value(number) == read
+
+
+@pytest.mark.parametrize(
+    ("chosen", "read"),
+    [
+        ({}, ""),
+        ({"hparams.lr": 0.00213, "optimizer": "sgd"}, "lr=0.0021 optimizer=sgd"),
+        ({"+trainer.batch_size": 128, "augment.flip": True}, "batch_size=128 flip=True"),
+        ({"encoder.rate": 0.5, "decoder.rate": 1e-5}, "encoder.rate=0.5 decoder.rate=1e-05"),
+    ],
+)
+def test_params_are_short_and_never_ambiguous(chosen, read):
+    assert text.params(chosen) == read
+
+
+@pytest.mark.parametrize(
+    ("parameters", "read"), [(0, "0"), (999, "999"), (309_290, "309k"), (999_999, "1M"), (46_764_746, "46.8M")]
+)
+def test_sizes_have_three_digits(parameters, read):
+    assert text.size(parameters) == read
+
+
+@pytest.mark.parametrize(("seconds", "read"), [(9.84, "9.8 s"), (59.97, "1:00"), (75, "1:15"), (7384, "2:03:04")])
+def test_durations_are_seconds_or_a_clock(seconds, read):
+    assert text.duration(seconds) == read
