@@ -3,10 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from sweeper.data import Dataset, Split, assemble, existing, resize
+from sweeper.data import Dataset, Split, assemble, existing, read_image, resize
 from sweeper.errors import DataError
 
 SPLITS = ("train", "validation", "test")
@@ -137,11 +136,7 @@ def _decode_into(target: np.ndarray, file: Path, image_size: int | None) -> str 
 
 def _read(file: Path, channels: int, image_size: int | None) -> np.ndarray | None:
     """(height, width, channels) uint8, RGB or gray; None if the file is no image."""
-    image = cv2.imread(str(file), cv2.IMREAD_COLOR if channels == 3 else cv2.IMREAD_GRAYSCALE)
-    if image is None:
-        return None
-    if channels == 3:
-        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    if image_size:
-        image = resize(image, image_size, image_size)
-    return image.reshape(*image.shape[:2], channels)
+    image = read_image(file, channels)
+    if image is None or not image_size:
+        return image
+    return resize(image, image_size, image_size).reshape(image_size, image_size, channels)

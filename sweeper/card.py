@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from sweeper.errors import DataError
+
 NAME = "model.yaml"
 
 
@@ -22,13 +24,20 @@ class Card:
     value: float
     parameters: int
     run_id: str | None = None  # MLflow's run, once it is known
+    trial: str | None = None  # SWEEP/NUMBER, once it is exported
 
     def write(self, folder: Path) -> None:
         plain = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-        (folder / NAME).write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+        (folder / NAME).write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def read(folder: Path) -> Card:
-    """Raises: FileNotFoundError if `folder` holds no model.yaml."""
-    plain = yaml.safe_load((folder / NAME).read_text())
-    return Card(**{key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()})
+    """Raises: FileNotFoundError if `folder` holds no model.yaml, DataError if it is damaged."""
+    path = folder / NAME
+    try:
+        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Card(**{key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()})
+    except (yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError) as error:  # no mapping, or not of these keys
+        raise DataError(
+            f"{path} is damaged: {error}. It should describe a network as {NAME} in a trial's folder does: export it again."
+        ) from error

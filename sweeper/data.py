@@ -82,6 +82,18 @@ def existing(path: str | Path, key: str) -> Path:
     return found
 
 
+def read_image(file: Path, channels: int) -> np.ndarray | None:
+    """(height, width, channels) uint8: RGB for 3 channels, gray for 1. None if `file` is no image that OpenCV reads."""
+    import cv2
+
+    image = cv2.imread(str(file), cv2.IMREAD_COLOR if channels == 3 else cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        return None
+    if channels == 3:
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return image.reshape(*image.shape[:2], channels)
+
+
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
     """(H, W[, 3]) uint8 to (height, width[, 3]): areas are averaged on the way down, cubics fitted on the way up."""
     import cv2

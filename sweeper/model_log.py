@@ -29,6 +29,7 @@ def log_best(run_id: str, uri: str, folder: Path) -> str:
     mlflow.set_tracking_uri(uri)  # Model.log takes it from there only
     logged = Model.log(
         flavor=mlflow.keras,
+        artifact_path=None,  # its old name
         name="model",
         run_id=run_id,  # mlflow.keras.log_model would start the run again and end it now
         model=network,

@@ -32,7 +32,9 @@ def summary(sweep: Sweep, console: Console) -> None:
         leaderboard.show(standing, TOP, console)
     for reason, count in _failures(sweep).most_common():
         _print(console, f"{count} failed: {reason}", "red")
-    _print(console, f"Written to {sweep.folder}. Next:")
+    here = Path.cwd()
+    folder = sweep.folder.relative_to(here) if sweep.folder.is_relative_to(here) else sweep.folder
+    _print(console, f"Written to {folder}. Next:")
     for command in _next_commands(sweep):
         _print(console, f"  {command}")
 
@@ -52,7 +54,7 @@ def _failures(sweep: Sweep) -> Counter[str]:
 
 
 def _next_commands(sweep: Sweep) -> list[str]:
-    name = sweeps.name(sweep.folder, Path("."))
+    name = sweeps.name(sweep.folder)
     commands = [f"python -m sweeper leaderboard --sweep {name}"]
     if sweep.finished and sweep.ranked()[0].model.exists():
         commands.append(f"python -m sweeper export best --sweep {name} --format onnx")

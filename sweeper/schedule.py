@@ -20,7 +20,7 @@ def cosine(lr: float, steps: int, *, warmup: float = 0.0) -> schedules.LearningR
     """
     if not 0 <= warmup < 1:
         raise ConfigError(f"schedule.warmup={warmup}: not a part of the training. Give 0 to below 1, for instance 0.1.")
-    climb = int(warmup * steps)
+    climb = round(warmup * steps)
     if climb == 0:
         return schedules.CosineDecay(lr, steps)
     return schedules.CosineDecay(lr / climb, steps - climb, warmup_target=lr, warmup_steps=climb)

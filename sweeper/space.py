@@ -18,7 +18,7 @@ from sweeper.errors import ConfigError
 
 Dimensions = dict[str, BaseDistribution]
 
-_LITERAL = ("[", "{", "'[", "'{")  # how a category begins that Hydra reads as it stands
+_LITERAL = ("[", "{", "'")  # how a category begins that Hydra reads as it stands
 
 
 @dataclass(frozen=True)

@@ -37,14 +37,14 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
         raise ConfigError(f"optimized_metric={metric}: not measured by a trial. Give one of {', '.join(METRICS)}.")
     from sweeper import fit, pipeline  # TensorFlow starts here
 
-    trainer = _bind(cfg.trainer)()
+    trainer = bind(cfg.trainer)()
     fit.reset(cfg.seed, trainer.precision)
-    data = _bind(cfg.dataset)()
-    net = _bind(cfg.model)(input_shape=data.input_shape, num_classes=data.num_classes)
-    train = pipeline.training(data, trainer.batch_size, augment=_bind(cfg.augment)(), seed=cfg.seed)
+    data = bind(cfg.dataset)()
+    net = bind(cfg.model)(input_shape=data.input_shape, num_classes=data.num_classes)
+    train = pipeline.training(data, trainer.batch_size, augment=bind(cfg.augment)(), seed=cfg.seed)
     validation = pipeline.evaluation(data.validation, data.mean, data.std, trainer.batch_size)
-    schedule = _bind(cfg.schedule)(steps=trainer.epochs * len(train))
-    optimizer = _bind(cfg.optimizer)(learning_rate=schedule)
+    schedule = bind(cfg.schedule)(steps=trainer.epochs * len(train))
+    optimizer = bind(cfg.optimizer)(learning_rate=schedule)
     fitted = fit.fit(net, optimizer, train, validation, trainer, metric, report)
 
     parameters = net.count_params()
@@ -66,7 +66,7 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
     return TrialResult(fitted.value, counts | fitted.metrics)
 
 
-def _bind(group: DictConfig) -> Callable[..., Any]:
+def bind(group: DictConfig) -> Callable[..., Any]:
     """The function that `_target_` names, holding the group's other keys but `space`, which is the sweep's."""
     keys = OmegaConf.to_container(group, resolve=True)
     keys.pop("space", None)

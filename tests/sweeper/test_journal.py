@@ -88,6 +88,13 @@ def test_a_field_that_another_version_wrote_is_named(tmp_path):
         list(journal.read(tmp_path))
 
 
+def test_a_journal_that_nothing_was_written_to_leaves_no_file(tmp_path):
+    journal_file = Journal(tmp_path)
+    assert journal_file.empty
+    journal_file.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 HOLD = """
 import sys
 from pathlib import Path

@@ -2,11 +2,14 @@
 
 import json
 import logging
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 import yaml
@@ -44,6 +47,43 @@ def fresh_folder(tmp_path, monkeypatch):
 def folder(fresh_folder, database):
     shutil.copy(database, "mlflow.db")
     return fresh_folder
+
+
+@pytest.fixture
+def server(tmp_path, database, monkeypatch):
+    """An MLflow server of its own; tracking.resolve leads to it."""
+    shutil.copy(database, tmp_path / "server.db")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port, "--workers", "1"]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{tmp_path}/server.db",
+        "--artifacts-destination",
+        str(tmp_path / "kept"),
+    ]
+    uri = f"http://127.0.0.1:{port}"
+    with open(tmp_path / "server.log", "w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        try:
+            wait_for(f"{uri}/health", process)
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=30)
+
+
+def wait_for(address, process):
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the server has ended"
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail("the server did not come up within 90 seconds")
 
 
 def sweep_started(n_trials=4):
@@ -167,23 +207,26 @@ def test_a_trial_holds_its_sampled_params_and_its_whole_config(folder):
         "trainer": {"epochs": 3, "note": "x" * 600},
         "filters": [8, 16],
     }
-    config |= {"layer": {str(number): number for number in range(150)}}  # more than one call to MLflow takes
     (folder / "0").mkdir()
     (folder / "0" / "config.yaml").write_text(yaml.safe_dump(config))
     write(folder, [sweep_started(), trial_started(0), ended(0, "FINISHED", (0.9,))])
     run = stored()["monday/0"]
     expected = {"hparams.lr": "0.01", "model": "custom", "hparams.dropout": "null", "trainer.epochs": "3"}
-    expected |= {"trainer.note": "x" * 500, "filters": "[8, 16]"} | {
-        f"layer.{number}": str(number) for number in range(150)
-    }
+    expected |= {"trainer.note": "x" * 500, "filters": "[8, 16]"}
     assert run.data.params == expected
     assert yaml.safe_load(read_artifact(run, "config.yaml")) == config
 
 
-def test_more_metrics_than_one_call_takes_are_all_there(folder):
+def test_a_server_gets_no_more_in_a_call_than_it_takes(folder, server):
+    layers = {"layer": {str(number): number for number in range(150)}}
+    (folder / "0").mkdir()
+    (folder / "0" / "config.yaml").write_text(yaml.safe_dump(layers))
     long = [EpochReported(0, epoch, 0.5, {"loss": 1.0, "lr": 0.1}, T0 + epoch) for epoch in range(1, 701)]
-    write(folder, [sweep_started(), trial_started(0), *long, ended(0, "FINISHED", (0.5,))])
-    assert [len(history(stored()["monday/0"], name)) for name in ("val_accuracy", "loss", "lr")] == [700] * 3
+    assert write(folder, [sweep_started(), trial_started(0), *long, ended(0, "FINISHED", (0.5,))]) is None
+    run = stored()["monday/0"]
+    assert [len(history(run, name)) for name in ("val_accuracy", "loss", "lr")] == [700] * 3
+    assert len(run.data.params) == 152
+    assert yaml.safe_load(read_artifact(run, "config.yaml")) == layers
 
 
 def test_the_curve_of_a_running_trial_can_be_seen(folder):
@@ -342,7 +385,8 @@ def test_the_environment_wins_over_the_config_and_that_over_mlflows_default(
 
 def test_a_plain_mlflow_ui_in_the_working_folder_sees_the_same_runs(fresh_folder):
     write(
-        folder, [sweep_started(), trial_started(0), ended(0, "FINISHED", (0.1,)), SweepEnded("FINISHED", None, 0, T0)]
+        fresh_folder,
+        [sweep_started(), trial_started(0), ended(0, "FINISHED", (0.1,)), SweepEnded("FINISHED", None, 0, T0)],
     )
     from mlflow import MlflowClient
 

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from sweeper import results, sweeps
+from sweeper import record, results, sweeps
 
 
 @pytest.fixture
@@ -41,6 +41,16 @@ def test_the_results_of_several_objectives_are_optunas_pareto_front(write_sweep)
     assert written["name"] == "optuna"
     assert [solution["values"] for solution in written["solutions"]] == [trial.values for trial in study.best_trials]
     assert written["solutions"][1]["params"] == {"hparams.lr": 0.003, "hparams.dropout": 0.25}
+
+
+@pytest.mark.parametrize(("top", "name"), [("multirun", "monday"), ("elsewhere", "elsewhere/monday")])
+def test_the_summary_of_an_absolute_folder_is_short_and_its_command_finds_the_sweep(write_sweep, summary, top, name):
+    folder = write_sweep("monday", ("FINISHED", 0.9), top=top).absolute()
+    shown = summary(record.read(folder))
+    assert f"Written to {top}/monday. Next:" in shown
+    typed = shown.rpartition("--sweep ")[2].strip()
+    assert typed.endswith(name)
+    assert sweeps.find(typed).folder.absolute() == folder
 
 
 def test_all_trials_go_into_the_csv_file_also_when_none_finished(write_sweep):

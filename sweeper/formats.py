@@ -1,0 +1,121 @@
+"""The file formats that a trained network leaves in: how each is written, and read again by its own runtime."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sweeper import text
+from sweeper.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import keras
+
+Classify = Callable[[np.ndarray], np.ndarray]  # z-scored (N, height, width, channels) -> (N, classes), both float32
+
+
+@dataclass(frozen=True)
+class Format:
+    name: str  # the word on the command line
+    file: str  # in an exported folder
+    write: Callable[[keras.Model, Path], None]
+    read: Callable[[Path], Classify]
+    converter: tuple[str, ...] = ()  # packages that `write` needs beside TensorFlow
+    runtime: tuple[str, ...] = ()  # packages that `read` needs
+
+
+def load(format: Format, path: Path) -> Classify:
+    """The network in `path`. Nothing in it is unpickled.
+
+    Raises: ConfigError if the format's runtime is not installed, DataError if it cannot load the file.
+    """
+    require(format, *format.runtime)
+    try:
+        return format.read(path)
+    except Exception as error:  # each runtime has errors of its own
+        raise DataError(
+            f"{path} is no {format.name} file that can be loaded: {text.first_line(str(error))}\nExport it again."
+        ) from error
+
+
+def load_keras(path: Path) -> keras.Model:
+    """Without its optimizer, and without code that the file might bring."""
+    import keras
+
+    return keras.models.load_model(path, compile=False, safe_mode=True)
+
+
+def require(format: Format, *packages: str) -> None:
+    """Raises: ConfigError with the command that installs them if packages are missing."""
+    missing = " ".join(package for package in packages if importlib.util.find_spec(package) is None)
+    if missing:
+        raise ConfigError(f"The {format.name} format needs packages that are not installed: pip install {missing}")
+
+
+def classify(network: keras.Model) -> Classify:
+    return lambda images: np.asarray(network(images, training=False))
+
+
+def _write_keras(network: keras.Model, path: Path) -> None:
+    network.save(path)
+
+
+def _read_keras(path: Path) -> Classify:
+    return classify(load_keras(path))
+
+
+def _write_savedmodel(network: keras.Model, path: Path) -> None:
+    network.export(path, format="tf_saved_model", verbose=False)
+
+
+def _read_savedmodel(path: Path) -> Classify:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(path)  # not only its function: that one does not keep the weights alive
+    return lambda images: loaded.serve(images).numpy()
+
+
+def _write_onnx(network: keras.Model, path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # Keras asks NumPy for the old np.object
+        network.export(path, format="onnx", verbose=False)
+
+
+def _read_onnx(path: Path) -> Classify:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (images_in,) = (entry.name for entry in session.get_inputs())
+    return lambda images: session.run(None, {images_in: images})[0]
+
+
+def _write_tflite(network: keras.Model, path: Path) -> None:
+    import tensorflow as tf
+
+    # Keras would also allow TensorFlow's own operations, which the runtime of a phone does not have.
+    builtins = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
+    network.export(path, format="litert", verbose=False, target_spec=builtins)
+
+
+def _read_tflite(path: Path) -> Classify:
+    import tensorflow as tf
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that it will move to a package of its own
+        run = tf.lite.Interpreter(str(path)).get_signature_runner()
+    (images_in,) = run.get_input_details()
+    (classes_out,) = run.get_output_details()
+    return lambda images: run(**{images_in: images})[classes_out]
+
+
+KERAS = Format("keras", "model.keras", _write_keras, _read_keras)
+SAVEDMODEL = Format("savedmodel", "saved_model", _write_savedmodel, _read_savedmodel)
+ONNX = Format("onnx", "model.onnx", _write_onnx, _read_onnx, ("tf2onnx", "onnxruntime"), ("onnxruntime",))
+TFLITE = Format("tflite", "model.tflite", _write_tflite, _read_tflite)
+FORMATS = (ONNX, KERAS, TFLITE, SAVEDMODEL)  # the quickest to load first

@@ -1,0 +1,144 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from sweeper import fit, pipeline
+from sweeper.data import Dataset, Split
+from sweeper.errors import ConfigError, Diverged
+from sweeper.trial import never_stop
+
+CLASSES = ("dark", "bright")
+
+
+def dataset(labels):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 100, (64, 4, 4, 1)) + 100 * (np.arange(64) % 2).reshape(-1, 1, 1, 1)
+    split = Split(images.astype(np.uint8), labels)
+    return Dataset(split, split, split, CLASSES, mean=(100.0,), std=(50.0,))
+
+
+HARD = dataset(np.arange(64) % 2)
+SOFT = dataset(np.eye(2, dtype=np.float32)[np.arange(64) % 2] * 0.6 + 0.2)
+
+
+def linear():
+    inputs = keras.Input((4, 4, 1))
+    outputs = keras.layers.Dense(2, activation="softmax", dtype="float32")(keras.layers.Flatten()(inputs))
+    return keras.Model(inputs, outputs)
+
+
+def train(data=HARD, *, optimizer=None, metric="val_loss", report=never_stop, net=None, **trainer):
+    trainer = fit.Trainer(**{"epochs": 3, "batch_size": 16} | trainer)
+    fit.reset(0, trainer.precision)
+    batches = pipeline.training(data, trainer.batch_size, None, seed=0)
+    validation = pipeline.evaluation(data.validation, data.mean, data.std, trainer.batch_size)
+    optimizer = optimizer or keras.optimizers.SGD(0.1)
+    return fit.fit(net or linear(), optimizer, batches, validation, trainer, metric, report)
+
+
+class Listener:
+    """Hears a training and stops it after an epoch."""
+
+    def __init__(self, last=None):
+        self.heard = []
+        self.last = last
+
+    def __call__(self, epoch, value, metrics):
+        self.heard.append((epoch, value, metrics))
+        return epoch == self.last
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("epochs", 0),
+        ("epochs", None),
+        ("epochs", 2.5),
+        ("batch_size", -1),
+        ("patience", 0),
+        ("steps_per_execution", 0),
+        ("precision", "float64"),
+    ],
+)
+def test_a_trainer_that_cannot_train_is_refused(key, value):
+    with pytest.raises(ConfigError, match=f"trainer.{key}={value}"):
+        fit.Trainer(**{"epochs": 1, "batch_size": 1, key: value})
+
+
+@pytest.mark.parametrize("data", [HARD, SOFT], ids=["class numbers", "distributions"])
+def test_every_epoch_reports_its_metrics(data):
+    listener = Listener()
+    train(data, report=listener)
+    assert [epoch for epoch, _, _ in listener.heard] == [1, 2, 3]
+    for _, value, metrics in listener.heard:
+        assert set(metrics) == {"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"}
+        assert value == metrics["val_loss"]
+        assert metrics["learning_rate"] == pytest.approx(0.1)
+    assert listener.heard[-1][2]["val_accuracy"] == 1.0
+
+
+def test_the_loss_of_distributions_is_their_cross_entropy():
+    net = linear()
+    fitted = train(SOFT, net=net)
+    images = (SOFT.validation.images - np.float32(100)) / np.float32(50)
+    expected = -(SOFT.validation.labels * np.log(net(images).numpy())).sum(axis=1).mean()
+    assert fitted.metrics["val_loss"] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(("metric", "best"), [("val_loss", min), ("val_accuracy", max)])
+def test_the_best_epoch_is_kept_with_its_weights(metric, best):
+    """A rate that grows from good to absurd makes a middle epoch the best."""
+    rates = keras.optimizers.schedules.PiecewiseConstantDecay([8], [0.1, 30.0])
+    listener, net = Listener(), linear()
+    fitted = train(optimizer=keras.optimizers.SGD(rates), metric=metric, report=listener, net=net, epochs=4)
+    values = [value for _, value, _ in listener.heard]
+    assert fitted.value == fitted.metrics[metric] == best(values)
+    assert fitted.best_epoch == values.index(best(values)) + 1 < fitted.epochs == 4
+    net.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    again = pipeline.evaluation(HARD.validation, HARD.mean, HARD.std, 16)
+    assert net.evaluate(again, verbose=0, return_dict=True)[metric[4:]] == pytest.approx(fitted.value, rel=1e-5)
+
+
+def test_a_report_stops_the_training():
+    listener = Listener(last=2)
+    assert train(report=listener, epochs=50).epochs == len(listener.heard) == 2
+
+
+def test_patience_stops_epochs_after_the_best():
+    """A rate of zero never gets better than its first epoch."""
+    fitted = train(optimizer=keras.optimizers.SGD(0.0), epochs=50, patience=3)
+    assert (fitted.best_epoch, fitted.epochs) == (1, 4)
+
+
+def test_divergence_stops_in_the_step_and_names_the_epoch():
+    optimizer = keras.optimizers.SGD(0.1)
+
+    def break_the_rate(epoch, value, metrics):
+        optimizer.learning_rate = math.nan
+        return False
+
+    with pytest.raises(Diverged, match=r"loss became nan in epoch 2\."):
+        train(optimizer=optimizer, report=break_the_rate)
+    assert int(optimizer.iterations) == 4 + 2  # the first step of NaN breaks the weights, the second one shows it
+
+
+def test_biases_and_batch_norm_are_not_decayed():
+    inputs = keras.Input((4, 4, 1))
+    x = keras.layers.BatchNormalization()(keras.layers.Conv2D(2, 3, bias_initializer="ones")(inputs))
+    net = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(x)))
+    before = [weight.numpy() for weight in net.trainable_variables]
+    decay_alone = keras.optimizers.AdamW(1e-9, weight_decay=1e6)
+    train(net=net, optimizer=decay_alone, epochs=1)
+    for old, variable in zip(before, net.trainable_variables, strict=True):
+        assert np.allclose(old, variable.numpy(), atol=1e-6) == (old.ndim == 1), variable.path
+
+
+@pytest.mark.parametrize("precision", fit.PRECISIONS)
+def test_every_precision_trains(precision):
+    assert train(precision=precision).metrics["val_accuracy"] == 1.0
+
+
+def test_steps_per_execution_change_no_result():
+    assert train(steps_per_execution=3).value == pytest.approx(train().value, rel=1e-5)

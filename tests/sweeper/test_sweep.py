@@ -1,0 +1,235 @@
+"""Whole sweeps of a task that costs nothing, with real processes: as a user starts, kills and stops them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import psutil
+import pytest
+import yaml
+from optuna.storages.journal import JournalFileBackend
+
+from sweeper import journal, record
+from sweeper.events import TrialEnded
+
+APP = Path(__file__).resolve().parents[1] / "light" / "app.py"
+X = "x=interval(-1, 1)"
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """Starts a sweep of the light task with these arguments, in an empty folder; it is gone after the test."""
+    monkeypatch.chdir(tmp_path)
+    started = []
+
+    def start(*arguments):
+        command = [sys.executable, str(APP), "-m", *arguments]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def sweep(start):
+    """Runs a sweep to its end; its exit code and what it printed."""
+
+    def sweep(*arguments):
+        process = start(*arguments)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out + err
+
+    return sweep
+
+
+def events():
+    return list(journal.read(Path("sweep"))) if Path("sweep", journal.NAME).exists() else []
+
+
+def trials():
+    return record.read(Path("sweep")).trials
+
+
+def study():
+    return optuna.load_study(
+        study_name="sweep", storage=optuna.storages.JournalStorage(JournalFileBackend("sweep/study.journal"))
+    )
+
+
+def slots(process):
+    return [child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())]
+
+
+def until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_every_trial_is_told_once_to_journal_and_study(sweep):
+    code, output = sweep(X, "hydra/sweeper/pruner=none")
+    assert code == 0, output
+    assert [trial.number for trial in trials()] == list(range(8))
+    assert {trial.state for trial in trials()} == {"FINISHED"}
+    assert [trial.value for trial in study().trials] == [trial.values[0] for trial in trials()]
+    for trial in trials():
+        assert trial.values[0] == pytest.approx(1 - trial.params["x"] ** 2)
+
+
+def test_a_sweep_leaves_its_results_and_names_the_next_commands(sweep):
+    _, output = sweep(X)
+    best = max((trial for trial in trials() if trial.state == "FINISHED"), key=lambda trial: trial.values[0])
+    results = yaml.safe_load(Path("sweep/optimization_results.yaml").read_text())
+    assert results == {"name": "optuna", "best_params": best.params, "best_value": best.values[0]}
+    assert Path("sweep/leaderboard.csv").read_text().count("\n") == 9
+    assert "leaderboard --sweep" in output
+
+
+def test_what_a_task_prints_lies_in_the_log_of_its_slot(sweep):
+    _, output = sweep("x=0.125,0.25", "hydra.sweeper.n_trials=4")
+    logs = "".join(path.read_text() for path in Path("sweep/slots").iterdir())
+    assert "x=0.125" in logs
+    assert "\nx=0.125\n" not in output
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "cmaes", "qmc", "nsgaii"])
+def test_every_sampler_draws_numbers_and_categories(sweep, sampler):
+    code, output = sweep(X, "kind=round,flat", f"hydra/sweeper/sampler={sampler}", "hydra/sweeper/pruner=none")
+    assert code == 0, output
+    assert len({trial.params["x"] for trial in trials()}) == 8
+    assert {trial.params["kind"] for trial in trials()} <= {"round", "flat"}
+
+
+def test_the_grid_visits_every_combination_once_and_ends(sweep):
+    code, output = sweep("x=1,2,3", "kind=round,flat", "hydra/sweeper/sampler=grid", "hydra.sweeper.n_trials=50")
+    assert code == 0, output
+    visited = sorted((trial.params["x"], trial.params["kind"]) for trial in trials())
+    assert visited == [(x, kind) for x in (1, 2, 3) for kind in ("flat", "round")]
+
+
+@pytest.mark.parametrize("pruner", ["median", "hyperband", "asha"])
+def test_every_pruner_stops_the_trials_that_fall_behind(sweep, pruner):
+    few = ["hydra.sweeper.n_trials=30", "hydra/sweeper/sampler=random", "epochs=9", f"hydra/sweeper/pruner={pruner}"]
+    code, output = sweep(X, *few, *(["hydra.sweeper.pruner.max_resource=9"] if pruner == "hyperband" else []))
+    assert code == 0, output
+    pruned = [trial for trial in trials() if trial.state == "PRUNED"]
+    assert 0 < len(pruned) < 30
+    assert all(len(trial.curve) < 9 or trial.curve[-1][0] == 9 for trial in pruned)
+    assert min(len(trial.curve) for trial in pruned) < 9
+
+
+def test_a_free_slot_gets_work_before_the_others_are_done(sweep):
+    """No batches: while one slot works on a slow trial the other one goes through all the rest."""
+    code, output = sweep("pause=0.02,1", "hydra/sweeper/sampler=grid", "kind=round,flat", "hydra.sweeper.n_trials=4")
+    assert code == 0, output
+    slow = [trial for trial in trials() if trial.params["pause"] == 1]
+    fast = [trial for trial in trials() if trial.params["pause"] == 0.02]
+    assert min(trial.started + trial.seconds for trial in slow) > min(trial.started for trial in fast)
+
+
+def test_a_killed_slot_costs_one_retry_and_no_trial(start):
+    process = start(X, "pause=0.2", "hydra/sweeper/pruner=none")
+    until(lambda: len([event for event in events() if type(event).__name__ == "EpochReported"]) >= 2)
+    os.kill(slots(process)[0].pid, signal.SIGKILL)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    crashed = [event for event in events() if isinstance(event, TrialEnded) and event.state == "CRASHED"]
+    assert len(crashed) == 1
+    assert "killed by SIGKILL" in crashed[0].reason
+    assert [trial.state for trial in trials()] == ["FINISHED"] * 8
+    assert [trial.state.name for trial in study().trials] == ["COMPLETE"] * 8
+
+
+def test_a_trial_that_kills_its_process_again_and_again_fails(sweep):
+    code, output = sweep("fail=never,exit", "hydra/sweeper/sampler=grid", "hydra.sweeper.max_failure_rate=0.5")
+    assert code == 0, output
+    states = {trial.params["fail"]: (trial.state, trial.reason) for trial in trials()}
+    assert states["never"] == ("FINISHED", None)
+    assert states["exit"][0] == "FAILED"
+    assert "lost 3 times (exit code 7" in states["exit"][1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_sweep_ends_with_everything_told_and_no_process_left(start, number):
+    process = start(X, "pause=0.3", "hydra.sweeper.n_trials=100")
+    until(lambda: any(isinstance(event, TrialEnded) for event in events()))
+    before = slots(process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert {trial.state for trial in trials()} <= {"FINISHED", "PRUNED", "INTERRUPTED"}
+    assert record.read(Path("sweep")).ended.state == "INTERRUPTED"
+    assert all(trial.state.is_finished() for trial in study().trials)
+    assert Path("sweep/leaderboard.csv").exists()
+    until(lambda: not any(slot.is_running() for slot in before))
+
+
+def test_slots_die_with_a_killed_coordinator(start):
+    process = start(X, "pause=5")
+    until(lambda: any(type(event).__name__ == "TrialStarted" for event in events()))
+    left = slots(process)
+    assert left
+    process.kill()
+    until(lambda: not any(slot.is_running() for slot in left), seconds=10)
+
+
+def test_three_trials_failing_alike_from_the_start_stop_the_sweep_and_show_why(sweep):
+    code, output = sweep(X, "fail=always", "hydra.sweeper.max_failure_rate=1")
+    assert code == 1
+    assert output.count("Traceback") == 1
+    assert "no hill here" in output
+    assert len([trial for trial in trials() if trial.state == "FAILED"]) == 3
+    assert record.read(Path("sweep")).ended.state == "FAILED"
+
+
+def test_too_many_failures_end_the_sweep_with_its_results_written(sweep):
+    code, output = sweep(X, "fail='nan'", "hydra.sweeper.max_failure_rate=0.25")
+    assert code == 1
+    assert "3 of 8 trials failed" in output
+    assert Path("sweep/leaderboard.csv").exists()
+
+
+def test_a_slot_is_replaced_after_so_many_trials(start):
+    process = start(X, "hydra.sweeper.executor.recycle_after=2", "hydra.sweeper.n_jobs=1", "pause=0.1")
+    seen = set()
+    until(lambda: seen.update(slot.pid for slot in slots(process)) or process.poll() is not None or len(seen) >= 3)
+    assert len(seen) >= 3
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+
+
+def test_a_folder_that_holds_a_sweep_is_not_written_into(sweep):
+    sweep(X)
+    before = Path("sweep", journal.NAME).read_text()
+    code, output = sweep(X)
+    assert code == 2
+    assert "holds a sweep already" in output
+    assert Path("sweep", journal.NAME).read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["x=1"], "nothing to search"),
+        ([X, "+hydra.sweeper.trials=3"], "hydra.sweeper.trials is not a setting"),
+        ([X, "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: give a whole number of at least 1"),
+        ([X, "hydra.sweeper.direction=up"], "hydra.sweeper.direction=up: give minimize or maximize"),
+        ([X, "hydra.sweeper.max_failure_rate=2"], "hydra.sweeper.max_failure_rate=2: give a share"),
+        ([X, "hydra/sweeper/sampler=grid"], "x is an interval, which has no grid"),
+        ([X, "+hydra.sweeper.sampler.speed=3"], "hydra.sweeper.sampler: optuna.samplers.TPESampler refused"),
+    ],
+)
+def test_a_bad_setting_ends_with_one_sentence_and_no_sweep(sweep, arguments, complaint):
+    code, output = sweep(*arguments)
+    assert code == 2
+    assert complaint in output
+    assert "Traceback" not in output
+    assert not Path("sweep", journal.NAME).exists()

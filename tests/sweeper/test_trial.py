@@ -1,0 +1,128 @@
+import cv2
+import keras
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
+
+from sweeper import card, pipeline, trial
+from sweeper.datasets import digits
+from sweeper.errors import ConfigError
+
+DIGITS = ["dataset=digits", "dataset.train_size=200"]
+
+
+def config(*overrides, dataset=DIGITS):
+    with initialize_config_module("sweeper.conf", version_base="1.3"):
+        return compose("config", [*dataset, "model.filters=4", "trainer.epochs=2", *overrides])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trial") / "0"
+    return trial.run(config(), folder=folder), folder
+
+
+def test_the_result_is_the_best_epochs_metric(trained):
+    result, _ = trained
+    assert result.value == result.facts["val_accuracy"]
+    assert result.facts["epochs"] == 2
+    assert result.facts["best_epoch"] in (1, 2)
+    assert set(trial.METRICS) < set(result.facts)
+
+
+def test_the_saved_network_has_the_value_that_the_trial_reported(trained):
+    result, folder = trained
+    net = keras.models.load_model(folder / "model.keras")
+    data = digits.load(seed=0, train_size=200)
+    net.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    _, accuracy = net.evaluate(pipeline.evaluation(data.validation, data.mean, data.std, 64), verbose=0)
+    assert accuracy == pytest.approx(result.value)
+
+
+def test_the_saved_network_holds_no_optimizer(trained):
+    _, folder = trained
+    assert not keras.models.load_model(folder / "model.keras").compiled
+
+
+def test_the_card_tells_how_to_use_the_network(trained):
+    result, folder = trained
+    data = digits.load(seed=0, train_size=200)
+    assert card.read(folder) == card.Card(
+        model="custom",
+        dataset="digits",
+        classes=data.classes,
+        input_shape=(8, 8, 1),
+        mean=data.mean,
+        std=data.std,
+        metric="val_accuracy",
+        value=result.value,
+        parameters=result.facts["parameters"],
+    )
+
+
+def test_the_saved_config_is_resolved_and_trains_the_same_network(trained, tmp_path):
+    result, folder = trained
+    saved = OmegaConf.load(folder / "config.yaml")
+    assert "${" not in (folder / "config.yaml").read_text()
+    assert trial.run(saved, folder=tmp_path) == result
+
+
+def test_another_seed_gives_another_result(trained, tmp_path):
+    result, _ = trained
+    assert trial.run(config("seed=1"), folder=tmp_path).facts["loss"] != result.facts["loss"]
+
+
+def test_a_stopped_trial_leaves_its_best_epoch(tmp_path):
+    result = trial.run(config("trainer.epochs=50"), lambda epoch, value, metrics: epoch == 2, tmp_path)
+    assert result.facts["epochs"] == 2
+    assert (tmp_path / "model.keras").exists()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_every_optimizer_follows_every_schedule(optimizer, schedule, tmp_path):
+    overrides = [f"optimizer={optimizer}", f"schedule={schedule}", "hparams.lr=0.01", "trainer.epochs=1"]
+    result = trial.run(config(*overrides), folder=tmp_path)
+    assert result.facts["learning_rate"] == pytest.approx(0.01 if schedule == "constant" else 0, abs=1e-7)
+
+
+def test_a_space_beside_the_keys_of_a_group_is_the_sweeps(trained, tmp_path):
+    result, _ = trained
+    searched = config("hparams=search", "+trainer.space={epochs: 'range(1, 9)'}")
+    assert trial.run(searched, folder=tmp_path) == result
+
+
+def test_augmentation_changes_the_training_and_not_the_network(trained, tmp_path):
+    result, _ = trained
+    augmented = trial.run(config("augment=light", "augment.flip=false"), folder=tmp_path)
+    assert augmented.facts["loss"] != result.facts["loss"]
+    assert augmented.facts["parameters"] == result.facts["parameters"]
+
+
+def test_an_unknown_metric_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match=r"optimized_metric=f1: .* loss, accuracy, val_loss, val_accuracy\."):
+        trial.run(config("optimized_metric=f1"))
+
+
+def test_the_test_split_influences_nothing(tmp_path):
+    """Two folders of images that differ in test/ alone."""
+    results = []
+    for garbage in (False, True):
+        images = tmp_path / f"garbage-{garbage}"
+        write_images(images, garbage)
+        cfg = config("trainer.batch_size=8", dataset=["dataset=folder", f"dataset.path={images}", "dataset.channels=1"])
+        results.append(trial.run(cfg, folder=tmp_path / "trial"))
+    assert results[0] == results[1]
+
+
+def write_images(root, garbage_in_test):
+    rng = np.random.default_rng(0)
+    for split in ("train", "validation", "test"):
+        for brightness, name in enumerate(("dark", "bright")):
+            (root / split / name).mkdir(parents=True)
+            for number in range(12):
+                image = rng.integers(0, 100, (8, 8), np.uint8) + np.uint8(100 * brightness)
+                if split == "test" and garbage_in_test:
+                    image = np.full_like(image, 255)
+                cv2.imwrite(str(root / split / name / f"{number}.png"), image)
