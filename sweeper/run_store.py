@@ -1,4 +1,4 @@
-"""Single runs in MLflow: opened again where the ledger knows them, and written within the limits of MLflow's API."""
+"""Single runs in MLflow: opened again where the ledger knows them, and written in words that MLflow takes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Run
 
-_METRICS, _PARAMS = 900, 100  # a call; MLflow takes 1000 rows of all kinds and 100 params
 _PARAM_LENGTH, _TAG_LENGTH = 500, 5000  # characters; what older servers take as well
 
 
@@ -50,13 +49,11 @@ class RunStore:
         """A param that has a value keeps it."""
         from mlflow.entities import Param, RunTag
 
-        metrics, known = list(metrics), self._params[run_id]
+        known = self._params[run_id]
         params = [Param(*row) for row in _texts(params or {}, _PARAM_LENGTH).items() if row[0] not in known]
         tags = [RunTag(*row) for row in _texts(tags or {}, _TAG_LENGTH).items()]
-        while metrics or params or tags:
-            self._client.log_batch(run_id, metrics[:_METRICS], params[:_PARAMS], tags, synchronous=True)
-            known.update(param.key for param in params[:_PARAMS])
-            metrics, params, tags = metrics[_METRICS:], params[_PARAMS:], []
+        self._client.log_batch(run_id, metrics, params, tags, synchronous=True)  # cuts it into what one call may carry
+        known.update(param.key for param in params)
 
     def end(self, run_id: str, status: str, time: float) -> None:
         self._client.set_terminated(run_id, status, _milliseconds(time))

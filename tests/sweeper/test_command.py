@@ -1,0 +1,58 @@
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sweeper import command
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """An empty git repository as the working folder, and a function that runs git in it."""
+    monkeypatch.chdir(tmp_path)
+    for key in [key for key in os.environ if key.startswith("GIT_")]:
+        monkeypatch.delenv(key)
+
+    def git(*arguments):
+        identity = ["-c", "user.name=me", "-c", "user.email=me@localhost"]
+        return subprocess.run(["git", *identity, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init")
+    return git
+
+
+def test_the_commit_is_none_outside_of_a_repository(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert command.git_commit() is None
+
+
+def test_the_commit_says_whether_files_differ_from_it(repository):
+    Path("a").write_text("1")
+    repository("add", "a")
+    repository("commit", "-m", "one")
+    head = repository("rev-parse", "HEAD")
+    assert command.git_commit() == head
+    Path("b").write_text("not tracked")
+    assert command.git_commit() == head
+    Path("a").write_text("2")
+    assert command.git_commit() == f"{head}+changes"
+
+
+def test_the_training_command_survives_the_shell_and_keeps_where_the_config_is(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["train.py", "-m", "--config-dir", "my conf", "-cn=mine", "x=1,2"])
+    overrides = ["model=custom", "name='it\\'s'", "x=1"]
+    words = shlex.split(command.training(overrides))
+    assert words[-6:] == ["--config-dir", "my conf", "-cn=mine", *overrides]
+
+
+def test_the_typed_command_begins_with_the_module_that_runs(tmp_path):
+    (tmp_path / "shown").mkdir()
+    (tmp_path / "shown" / "__main__.py").write_text("from sweeper import command\nprint(command.typed())\n")
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).resolve().parents[2]}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "shown", "a b"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "python -m shown 'a b'\n"

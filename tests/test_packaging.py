@@ -1,0 +1,69 @@
+"""The wheel: it brings configs and zoos, works far from the checkout, and shadows nobody's `datasets` or `models`."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Built from a copy: a build leaves files in its source, which the next wheel would take up."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    for name in ("sweeper", "conf", "models", "datasets"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = [sys.executable, "-m", "pip", "wheel", str(source), "--no-deps", "--quiet", "--wheel-dir", str(folder)]
+    subprocess.run(build, check=True)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture
+def installed(wheel, tmp_path):
+    """Runs Python where only the wheel, somebody's own `datasets`, and the packages of this environment are found."""
+    site = tmp_path / "site"
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--target", str(site), str(wheel)]
+    subprocess.run(install, check=True)
+    (site / "datasets").mkdir()
+    (site / "datasets" / "__init__.py").write_text("owner = 'somebody else'\n")
+
+    def run(*arguments):
+        environment = os.environ | {"PYTHONPATH": str(site)}
+        return subprocess.run(
+            [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+        )
+
+    return run
+
+
+def test_the_wheel_holds_every_config_and_zoo_file_and_no_other_top_level_package(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"sweeper"}
+    ours = [
+        path for top in ("conf", "models", "datasets") for path in (ROOT / top).rglob("*.*") if "cache" not in str(path)
+    ]
+    assert {f"sweeper/{path.relative_to(ROOT)}" for path in ours if path.suffix in (".py", ".yaml")} <= set(names)
+
+
+def test_an_installed_wheel_composes_and_finds_its_zoos(installed):
+    composed = installed("-m", "sweeper", "--cfg", "job", "model=alexnet")
+    assert composed.returncode == 0, composed.stderr
+    assert "sweeper.models.alexnet.build" in composed.stdout
+    found = installed(
+        "-c", "import sweeper.models.custom as m, sweeper.datasets.digits as d; print(m.__file__, d.__file__)"
+    )
+    assert found.returncode == 0, found.stderr
+    assert str(ROOT) not in found.stdout
+
+
+def test_an_installed_wheel_leaves_somebodys_datasets_alone(installed):
+    done = installed("-c", "import datasets, sweeper.datasets.digits; print(datasets.owner)")
+    assert done.stdout == "somebody else\n", done.stderr
