@@ -38,6 +38,4 @@ def read(folder: Path) -> Card:
         plain = yaml.safe_load(path.read_text(encoding="utf-8"))
         return Card(**{key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()})
     except (yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError) as error:  # no mapping, or not of these keys
-        raise DataError(
-            f"{path} is damaged: {error}. It should describe a network as {NAME} in a trial's folder does: export it again."
-        ) from error
+        raise DataError(f"{path} is damaged: {error}. Export the network again: python -m sweeper export") from error

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import keras
 
 TOLERANCE = 1e-4  # of a probability; what formats differ by in float32 is below 1e-5
+HALF = ("bfloat16", "float16")  # what mixed precision computes in
 SAMPLES = 64  # validation images that a file is checked with
 
 
@@ -75,11 +76,7 @@ def export(trial: Trial, name: str, format: Format, out: Path) -> Exported:
     """
     _check_free(out)
     formats.require(format, *format.converter)
-    if not trial.model.is_file():
-        raise ConfigError(
-            f"{trial.model} was not kept: a sweep keeps the networks of its best trials. To train it again: "
-            f"{trial.command}\nTo keep more in the next sweep: hydra.sweeper.keep_models=N"
-        )
+    _check_kept(trial)
     described = replace(card.read(trial.folder), run_id=trial.run_id, trial=name)
     images = preprocess(_samples(trial, described), described)
     network = _in_float32(_original(trial.model))
@@ -111,6 +108,15 @@ def _check_free(out: Path) -> None:
     earlier = {card.NAME, *(format.file for format in formats.FORMATS)}
     if out.is_file() or names - earlier or (names and card.NAME not in names):
         raise ConfigError(f"--out {out} holds something else than an earlier export. Give a new or an empty folder.")
+
+
+def _check_kept(trial: Trial) -> None:
+    for file in (trial.model, trial.folder / card.NAME):
+        if not file.is_file():
+            raise ConfigError(
+                f"{file} was not kept: a sweep keeps the networks of its best trials only. Train this one again: "
+                f"{trial.command}\nor keep more of them in the next sweep: hydra.sweeper.keep_models=N"
+            )
 
 
 def _samples(trial: Trial, described: Card) -> np.ndarray:
@@ -145,15 +151,20 @@ def _in_float32(network: keras.Model) -> keras.Model:
     """
     import keras
 
-    if all(layer.compute_dtype == "float32" for layer in network.layers):
+    if not _computes_in_half(network):
         return network
 
     def layer_in_float32(layer: keras.Layer) -> keras.Layer:
-        return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
+        config = layer.get_config()
+        return type(layer).from_config(config | {"dtype": "float32"} if layer.compute_dtype in HALF else config)
 
     copy = keras.models.clone_model(network, clone_function=layer_in_float32, recursive=True)
     copy.set_weights(network.get_weights())
     return copy
+
+
+def _computes_in_half(layer: keras.Layer) -> bool:
+    return layer.compute_dtype in HALF or any(map(_computes_in_half, getattr(layer, "layers", ())))
 
 
 def _write_checked(network: keras.Model, format: Format, path: Path, images: np.ndarray) -> float:
@@ -191,7 +202,8 @@ def _move(new: Path, out: Path, format: Format) -> None:
     if not out.exists():
         new.rename(out)
         return
-    if card.read(out) == card.read(new):
+    earlier = out / card.NAME
+    if earlier.is_file() and earlier.read_bytes() == (new / card.NAME).read_bytes():
         shutil.copytree(out, new, dirs_exist_ok=True, ignore=shutil.ignore_patterns(card.NAME, format.file))
     out.rename(new.with_name("old"))
     new.rename(out)

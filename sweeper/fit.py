@@ -44,6 +44,7 @@ class Fitted:
     best_epoch: int  # from 1
     epochs: int  # trained
     metrics: Metrics  # of the best epoch
+    stopped: bool  # by `report`
 
 
 def reset(seed: int, precision: str) -> None:
@@ -69,6 +70,9 @@ def fit(
     """
     biases_and_norms = [variable for variable in net.trainable_variables if len(variable.shape) < 2]
     optimizer.exclude_from_weight_decay(biases_and_norms)
+    # It sums gradients over the replicas, of which there is one. TensorFlow would keep that sum in a table for the rest
+    # of the process, and with it the graph and all weights: 300 MB a trial for model=alexnet.
+    optimizer._all_reduce_sum_gradients = list
     # Compiled in the network's place and sharing its weights: the network itself is saved without an optimizer.
     model = keras.Model(net.inputs, net.outputs)
     model.compile(
@@ -81,7 +85,7 @@ def fit(
     epochs = _Epochs(optimizer, metric, trainer.patience, report)
     model.fit(train, validation_data=validation, epochs=trainer.epochs, callbacks=[epochs], shuffle=False, verbose=0)
     net.set_weights(epochs.best_weights)
-    return Fitted(epochs.best[metric], epochs.best_epoch, epochs.trained, epochs.best)
+    return Fitted(epochs.best[metric], epochs.best_epoch, epochs.trained, epochs.best, epochs.stopped)
 
 
 def _loss_and_accuracy(train: tf.data.Dataset) -> dict[str, Any]:
@@ -104,6 +108,7 @@ class _Epochs(keras.callbacks.Callback):
         self.best_epoch = 0
         self.best_weights: list[np.ndarray] = []
         self.trained = 0  # epochs
+        self.stopped = False
         self._optimizer = optimizer
         self._metric = metric
         self._patience = math.inf if patience is None else patience
@@ -119,8 +124,8 @@ class _Epochs(keras.callbacks.Callback):
         self.trained = epoch + 1
         if self._is_better(metrics):
             self.best, self.best_epoch, self.best_weights = metrics, self.trained, self.model.get_weights()
-        stop = self._report(self.trained, metrics[self._metric], metrics)
-        self.model.stop_training = stop or self.trained - self.best_epoch >= self._patience
+        self.stopped = self._report(self.trained, metrics[self._metric], metrics)
+        self.model.stop_training = self.stopped or self.trained - self.best_epoch >= self._patience
 
     def _is_better(self, metrics: Metrics) -> bool:
         """The first of equal epochs stays the best."""

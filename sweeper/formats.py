@@ -82,9 +82,12 @@ def _read_savedmodel(path: Path) -> Classify:
 
 
 def _write_onnx(network: keras.Model, path: Path) -> None:
+    import keras
+
+    images_in = keras.InputSpec(shape=network.input_shape, dtype="float32", name="images")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # Keras asks NumPy for the old np.object
-        network.export(path, format="onnx", verbose=False)
+        network.export(path, format="onnx", verbose=False, input_signature=[images_in])
 
 
 def _read_onnx(path: Path) -> Classify:

@@ -95,7 +95,7 @@ def _read(files: list[Path], card: Card) -> np.ndarray:
         raise ConfigError(
             f"The network takes images of {channels} channels. Files are read as gray (1) or RGB (3) only."
         )
-    images = [read_image(file, channels) for file in files]
+    images = [read_image(file, channels) if file.is_file() else None for file in files]  # OpenCV warns of missing ones
     unreadable = [
         f"{file} ({'no image' if file.is_file() else 'no such file'})"
         for file, image in zip(files, images, strict=True)
@@ -115,5 +115,7 @@ def _table(predictions: list[Prediction]) -> Table:
     for prediction in predictions:
         for place, (name, probability) in enumerate(prediction.classes):
             style = "dim" if place else "bold"
-            grid.add_row("" if place else str(prediction.file), Text(name, style), Text(f"{probability:.4f}", style))
+            grid.add_row(
+                Text("" if place else str(prediction.file)), Text(name, style), Text(f"{probability:.4f}", style)
+            )
     return grid

@@ -12,7 +12,8 @@ from sweeper import journal
 from sweeper.errors import DataError
 from sweeper.events import EpochReported, Event, Metrics, State, SweepEnded, SweepStarted, TrialEnded, TrialStarted
 
-MODEL = "model.keras"
+CONFIG = "config.yaml"  # in a trial's folder: its config, resolved
+MODEL = "model.keras"  # there too: the network of its best epoch
 RUNS = "mlflow.jsonl"  # {"trial": 3, "attempt": 0, "run_id": "…"} a line; the one for the sweep itself has trial null
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ class RunStore:
 
     def __init__(self, client: MlflowClient, experiment_id: str, ledger: Ledger):
         self._client, self._experiment_id, self._ledger = client, experiment_id, ledger
-        self._params: dict[str, set[str]] = {}  # the names that have a value, by run: MLflow never changes one
+        self._params = defaultdict[str, set[str]](set)  # the names that have a value, by run: MLflow never changes one
 
     def open(self, trial: int | None, attempt: int, name: str, time: float, tags: Mapping[str, Any]) -> str:
         """The ID of a running run: the ledger's where MLflow still has it, else a new one. None is the sweep's own."""
@@ -34,7 +35,6 @@ class RunStore:
             self.log(known.info.run_id, tags=tags)
             return known.info.run_id
         new = self._client.create_run(self._experiment_id, _milliseconds(time), _texts(tags, _TAG_LENGTH), name)
-        self._params[new.info.run_id] = set()
         self._ledger.add(trial, attempt, new.info.run_id)
         return new.info.run_id
 
@@ -60,10 +60,7 @@ class RunStore:
 
     def running_children(self, run_id: str) -> list[str]:
         running = f"tags.mlflow.parentRunId = '{run_id}' and attributes.status = 'RUNNING'"
-        found = self._client.search_runs([self._experiment_id], running)
-        for run in found:
-            self._params[run.info.run_id] = set(run.data.params)
-        return [run.info.run_id for run in found]
+        return [run.info.run_id for run in self._client.search_runs([self._experiment_id], running)]
 
     def upload(self, run_id: str, path: Path) -> None:
         """A text file, without the passwords of the addresses in it. Nothing if there is no such file."""

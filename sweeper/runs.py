@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from sweeper import journal, record
+from sweeper import journal, record, results
 from sweeper.events import EpochReported, Event, SweepEnded, SweepStarted, TrialEnded, TrialStarted
 from sweeper.run_store import RunStore, metrics
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
 
-CONFIG = "config.yaml"  # in a trial's folder
-RESULTS = ("leaderboard.csv", "optimization_results.yaml", journal.NAME)  # in the sweep's folder
+RESULTS = (results.LEADERBOARD, results.RESULTS, journal.NAME)  # in the sweep's folder
 STATUS = {  # MLflow's word for a state; the tag sweeper.state has the exact one
     "FINISHED": "FINISHED",
     "PRUNED": "KILLED",
@@ -95,7 +94,7 @@ class Runs:
 
     def _end_trial(self, event: TrialEnded) -> None:
         attempt = self._attempts[event.trial]
-        config = attempt.folder / CONFIG
+        config = attempt.folder / record.CONFIG
         self._store.log(
             attempt.run_id,
             metrics=attempt.unsent + metrics(_objectives(event.values) | _numbers(event.facts), event.time),

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 DEFAULT = "sqlite:///mlflow.db"  # MLflow's own, so that a plain `mlflow ui` in the same folder shows everything
 _SQLITE = "sqlite:///"
 _SHORT = 200  # characters
+_LOUD = {  # they tell the terminal of what is raised anyway, or of each step of a migration
+    "alembic": logging.WARNING,
+    "mlflow.store.db.utils": logging.CRITICAL,
+    "urllib3.connectionpool": logging.ERROR,
+}
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/\"']+@")
 
 
@@ -40,8 +45,9 @@ def connect(uri: str, experiment: str) -> tuple[MlflowClient, str]:
     Raises: ConnectionError whatever the trouble: nothing can be written until somebody mends it.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints what it raises, with a traceback
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # MLflow's 7 are silent for minutes
+    for name, level in _LOUD.items():
+        logging.getLogger(name).setLevel(level)
     try:
         from mlflow import MlflowClient
 
@@ -63,9 +69,11 @@ def is_temporary(error: Exception) -> bool:
 
 
 def describe(error: Exception) -> str:
-    """The first line of what went wrong, short and without secrets."""
-    lines = without_credentials(str(error)).strip().splitlines() or [type(error).__name__]
-    return lines[0] if len(lines[0]) <= _SHORT else f"{lines[0][:_SHORT]}…"
+    """What went wrong at the bottom (Connection refused, database is locked), on one line and without secrets."""
+    while below := error.__cause__ or error.__context__:
+        error = below
+    text = without_credentials(" ".join(f"{type(error).__name__}: {error}".split()))
+    return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"
 
 
 @contextmanager

@@ -1,8 +1,10 @@
+import gc
 import math
 
 import keras
 import numpy as np
 import pytest
+from tensorflow.python.framework.func_graph import FuncGraph
 
 from sweeper import fit, pipeline
 from sweeper.data import Dataset, Split
@@ -142,3 +144,15 @@ def test_every_precision_trains(precision):
 
 def test_steps_per_execution_change_no_result():
     assert train(steps_per_execution=3).value == pytest.approx(train().value, rel=1e-5)
+
+
+def test_a_training_leaves_no_graph_behind():
+    """A graph that leaks holds all weights that it was traced with."""
+    before = count_graphs()
+    train()
+    assert count_graphs() == before
+
+
+def count_graphs():
+    fit.reset(0, "float32")
+    return sum(type(thing) is FuncGraph for thing in gc.get_objects())

@@ -310,6 +310,7 @@ def test_an_unreachable_server_neither_delays_nor_fails_a_sweep(folder, monkeypa
         lacking = mirror.close(timeout=30)
     assert time.monotonic() - start < 30
     assert "MLflow at http://127.0.0.1:9 lacks a part of this sweep" in lacking
+    assert "Connection refused" in lacking
     assert "trials.jsonl" in lacking
     assert len([line for line in caplog.records if line.name == "sweeper.mirror"]) == 1
     assert "secret" not in lacking + caplog.text

@@ -73,10 +73,16 @@ def test_another_seed_gives_another_result(trained, tmp_path):
     assert trial.run(config("seed=1"), folder=tmp_path).facts["loss"] != result.facts["loss"]
 
 
-def test_a_stopped_trial_leaves_its_best_epoch(tmp_path):
+def test_a_stopped_trial_tells_its_best_epoch_and_leaves_no_network(tmp_path):
     result = trial.run(config("trainer.epochs=50"), lambda epoch, value, metrics: epoch == 2, tmp_path)
     assert result.facts["epochs"] == 2
-    assert (tmp_path / "model.keras").exists()
+    assert result.value == result.facts["val_accuracy"]
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_a_config_key_without_a_value_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"dataset.images has no value.*Give it: dataset.images="):
+        trial.run(config("dataset=ferplus"), folder=tmp_path)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
