@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,7 @@ def train(cfg: DictConfig, report: Callable[..., bool] | None = None) -> Any:
 
 
 def main() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors of TensorFlow only
     if len(sys.argv) > 1 and sys.argv[1] in COMMANDS:
         sys.exit(_command(sys.argv[1], sys.argv[2:]))
     plugin.register()

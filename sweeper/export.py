@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import keras
 
 TOLERANCE = 1e-4  # of a probability; what formats differ by in float32 is below 1e-5
-HALF = ("bfloat16", "float16")  # what mixed precision computes in
 SAMPLES = 64  # validation images that a file is checked with
 
 
@@ -44,7 +43,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         f"again and comparing its answers on up to {SAMPLES} validation images with those of the original."
     )
     parser.add_argument(
-        "run", metavar="RUN", nargs="?", default="best", help="best (default), SWEEP/NUMBER or an MLflow run ID"
+        "run",
+        metavar="RUN",
+        nargs="?",
+        default="best",
+        help="best (default), SWEEP/NUMBER or 6+ characters of an MLflow run ID",
     )
     parser.add_argument("--sweep", metavar="ID", help="its folder's name or path (default: the latest)")
     parser.add_argument("--format", choices=names, default=formats.KERAS.name, help="default: %(default)s")
@@ -79,7 +82,7 @@ def export(trial: Trial, name: str, format: Format, out: Path) -> Exported:
     _check_kept(trial)
     described = replace(card.read(trial.folder), run_id=trial.run_id, trial=name)
     images = preprocess(_samples(trial, described), described)
-    network = _in_float32(_original(trial.model))
+    network = formats.in_float32(_original(trial.model))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         scratch = TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent)
@@ -142,29 +145,6 @@ def _original(path: Path) -> keras.Model:
         return formats.load_keras(path)
     except Exception as error:  # zip, HDF5 and Keras each have their own
         raise DataError(f"{path} cannot be loaded: {text.first_line(str(error))}\nTrain it again.") from error
-
-
-def _in_float32(network: keras.Model) -> keras.Model:
-    """The same weights, which mixed precision keeps in float32 anyway, in layers that also compute in it.
-
-    The other formats' runtimes know bfloat16 not at all or not on every device.
-    """
-    import keras
-
-    if not _computes_in_half(network):
-        return network
-
-    def layer_in_float32(layer: keras.Layer) -> keras.Layer:
-        config = layer.get_config()
-        return type(layer).from_config(config | {"dtype": "float32"} if layer.compute_dtype in HALF else config)
-
-    copy = keras.models.clone_model(network, clone_function=layer_in_float32, recursive=True)
-    copy.set_weights(network.get_weights())
-    return copy
-
-
-def _computes_in_half(layer: keras.Layer) -> bool:
-    return layer.compute_dtype in HALF or any(map(_computes_in_half, getattr(layer, "layers", ())))
 
 
 def _write_checked(network: keras.Model, format: Format, path: Path, images: np.ndarray) -> float:

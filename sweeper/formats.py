@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 Classify = Callable[[np.ndarray], np.ndarray]  # z-scored (N, height, width, channels) -> (N, classes), both float32
+HALF = ("bfloat16", "float16")  # what mixed precision computes in
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,29 @@ def require(format: Format, *packages: str) -> None:
 
 def classify(network: keras.Model) -> Classify:
     return lambda images: np.asarray(network(images, training=False))
+
+
+def in_float32(network: keras.Model) -> keras.Model:
+    """The same weights, which mixed precision keeps in float32 anyway, in layers that also compute in it.
+
+    The other formats' runtimes know bfloat16 not at all or not on every device.
+    """
+    import keras
+
+    if not _computes_in_half(network):
+        return network
+
+    def layer_in_float32(layer: keras.Layer) -> keras.Layer:
+        config = layer.get_config()
+        return type(layer).from_config(config | {"dtype": "float32"} if layer.compute_dtype in HALF else config)
+
+    copy = keras.models.clone_model(network, clone_function=layer_in_float32, recursive=True)
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def _computes_in_half(layer: keras.Layer) -> bool:
+    return layer.compute_dtype in HALF or any(map(_computes_in_half, getattr(layer, "layers", ())))
 
 
 def _write_keras(network: keras.Model, path: Path) -> None:

@@ -57,7 +57,7 @@ def _next_commands(sweep: Sweep) -> list[str]:
     name = sweeps.name(sweep.folder)
     commands = [f"python -m sweeper leaderboard --sweep {name}"]
     if sweep.finished and sweep.ranked()[0].model.exists():
-        commands.append(f"python -m sweeper export best --sweep {name} --format onnx")
+        commands.append(f"python -m sweeper export best --sweep {name}")
     if sweep.run_id:
         commands.append("mlflow ui")
     return commands

@@ -161,6 +161,14 @@ def test_formats_of_one_trial_gather_in_a_folder_and_another_trial_replaces_them
     assert list(tmp_path.iterdir()) == [out]
 
 
+def test_exporting_again_mends_a_damaged_file(tmp_path):
+    run("--out", tmp_path / "out")
+    right = (tmp_path / "out" / "model.keras").stat().st_size
+    (tmp_path / "out" / "model.keras").write_bytes(b"damaged")
+    run("--out", tmp_path / "out")
+    assert (tmp_path / "out" / "model.keras").stat().st_size == right
+
+
 def test_an_empty_folder_is_filled(tmp_path):
     run("--out", tmp_path)
     assert (tmp_path / "model.keras").is_file()
@@ -179,7 +187,7 @@ def not_a_number(network: keras.Model, path: Path) -> None:
 
 
 def batches_of_64(network: keras.Model, path: Path) -> None:
-    network.export(path, verbose=False, input_signature=[keras.InputSpec((64, 8, 8, 1))])
+    network.export(path, verbose=False, input_signature=[keras.InputSpec("float32", (64, 8, 8, 1))])
 
 
 def cut_short(network: keras.Model, path: Path) -> None:

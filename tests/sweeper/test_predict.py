@@ -113,11 +113,12 @@ def test_an_image_is_resized_and_read_as_rgb_or_gray(shape, expected, exported, 
     assert list(prediction.classes) == expected
 
 
-def test_files_that_are_no_images_are_all_named(exported, scans, tmp_path):
+def test_files_that_are_no_images_are_all_named(exported, scans, tmp_path, capfd):
     (tmp_path / "notes.png").write_text("no pixels")
     with pytest.raises(DataError, match=r"gone.png \(no such file\), .*notes.png \(no image\)") as error:
         run(exported / "keras", tmp_path / "gone.png", scans[0], tmp_path / "notes.png")
     assert str(scans[0]) not in str(error.value)
+    assert "imread" not in capfd.readouterr().err  # OpenCV's own warning
 
 
 def test_a_folder_that_is_no_export_is_an_error(exported, scans, tmp_path):
