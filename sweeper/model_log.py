@@ -26,7 +26,8 @@ def log_best(run_id: str, uri: str, folder: Path) -> str:
         Schema([TensorSpec(np.dtype(np.float32), (-1, *shape[1:]))])
         for shape in (network.input_shape, network.output_shape)
     ]
-    mlflow.set_tracking_uri(uri)  # Model.log takes it from there only
+    mlflow.set_tracking_uri(uri)  # Model.log takes it from there only, and the experiment too
+    mlflow.set_experiment(experiment_id=mlflow.get_run(run_id).info.experiment_id)
     logged = Model.log(
         flavor=mlflow.keras,
         artifact_path=None,  # its old name

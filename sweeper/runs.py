@@ -87,7 +87,8 @@ class Runs:
             "sweeper.trial": event.trial,
             "sweeper.attempt": event.attempt,
         } | self._tags(event.command)
-        name = f"{self._sweep.sweep}/{event.trial}" + (f" retry {event.attempt}" if event.attempt else "")
+        retry = f" retry {event.attempt}" if event.attempt else ""
+        name = f"trial {event.trial}{retry} of {self._sweep.sweep}"  # narrow columns show its beginning
         run_id = self._store.open(event.trial, event.attempt, name, event.time, tags)
         self._store.log(run_id, params=event.params)
         self._attempts[event.trial] = _Attempt(run_id, self._folder / event.folder)

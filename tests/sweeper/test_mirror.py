@@ -162,17 +162,20 @@ def test_a_sweep_is_a_tree_of_runs_whose_states_can_be_told_apart(folder):
     runs = stored()
     sweep = runs.pop("monday")
     assert {name: (run.info.status, run.data.tags["sweeper.state"]) for name, run in runs.items()} == {
-        "monday/0": ("FINISHED", "FINISHED"),
-        "monday/1": ("KILLED", "PRUNED"),
-        "monday/2": ("FAILED", "FAILED"),
-        "monday/3": ("FAILED", "CRASHED"),
-        "monday/3 retry 1": ("FINISHED", "FINISHED"),
+        "trial 0 of monday": ("FINISHED", "FINISHED"),
+        "trial 1 of monday": ("KILLED", "PRUNED"),
+        "trial 2 of monday": ("FAILED", "FAILED"),
+        "trial 3 of monday": ("FAILED", "CRASHED"),
+        "trial 3 retry 1 of monday": ("FINISHED", "FINISHED"),
     }
     assert {run.data.tags["mlflow.parentRunId"] for run in runs.values()} == {sweep.info.run_id}
-    assert runs["monday/2"].data.tags["sweeper.reason"] == "Diverged: the loss became nan"
-    assert runs["monday/3 retry 1"].data.tags["sweeper.command"] == "python -m sweeper hparams.lr=0.02"
+    assert runs["trial 2 of monday"].data.tags["sweeper.reason"] == "Diverged: the loss became nan"
+    assert runs["trial 3 retry 1 of monday"].data.tags["sweeper.command"] == "python -m sweeper hparams.lr=0.02"
     assert {run.data.tags["mlflow.source.git.commit"] for run in runs.values()} == {"c0ffee"}
-    assert (runs["monday/0"].info.start_time, runs["monday/0"].info.end_time) == ((T0 + 1) * 1000, (T0 + 10) * 1000)
+    assert (runs["trial 0 of monday"].info.start_time, runs["trial 0 of monday"].info.end_time) == (
+        (T0 + 1) * 1000,
+        (T0 + 10) * 1000,
+    )
 
 
 def test_the_run_of_the_sweep_names_the_best_trial_and_holds_the_results(folder):
@@ -189,7 +192,7 @@ def test_the_run_of_the_sweep_names_the_best_trial_and_holds_the_results(folder)
 
 def test_a_trial_has_every_epoch_its_objective_and_its_facts(folder):
     write(folder, whole_sweep())
-    run = stored()["monday/0"]
+    run = stored()["trial 0 of monday"]
     assert history(run, "val_accuracy") == [(1, 0.1), (2, 0.2), (3, 0.3)]
     assert history(run, "loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
     assert history(run, "objective") == [(0, 0.3)]
@@ -198,7 +201,7 @@ def test_a_trial_has_every_epoch_its_objective_and_its_facts(folder):
 
 def test_several_objectives_are_metrics_of_their_own(folder):
     write(folder, [sweep_started(), trial_started(0), ended(0, "FINISHED", (0.9, 120.0))])
-    assert stored()["monday/0"].data.metrics == {"objective_0": 0.9, "objective_1": 120.0}
+    assert stored()["trial 0 of monday"].data.metrics == {"objective_0": 0.9, "objective_1": 120.0}
 
 
 def test_a_trial_holds_its_sampled_params_and_its_whole_config(folder):
@@ -210,7 +213,7 @@ def test_a_trial_holds_its_sampled_params_and_its_whole_config(folder):
     (folder / "0").mkdir()
     (folder / "0" / "config.yaml").write_text(yaml.safe_dump(config))
     write(folder, [sweep_started(), trial_started(0), ended(0, "FINISHED", (0.9,))])
-    run = stored()["monday/0"]
+    run = stored()["trial 0 of monday"]
     expected = {"hparams.lr": "0.01", "model": "custom", "hparams.dropout": "null", "trainer.epochs": "3"}
     expected |= {"trainer.note": "x" * 500, "filters": "[8, 16]"}
     assert run.data.params == expected
@@ -223,7 +226,7 @@ def test_a_server_gets_no_more_in_a_call_than_it_takes(folder, server):
     (folder / "0" / "config.yaml").write_text(yaml.safe_dump(layers))
     long = [EpochReported(0, epoch, 0.5, {"loss": 1.0, "lr": 0.1}, T0 + epoch) for epoch in range(1, 701)]
     assert write(folder, [sweep_started(), trial_started(0), *long, ended(0, "FINISHED", (0.5,))]) is None
-    run = stored()["monday/0"]
+    run = stored()["trial 0 of monday"]
     assert [len(history(run, name)) for name in ("val_accuracy", "loss", "lr")] == [700] * 3
     assert len(run.data.params) == 152
     assert yaml.safe_load(read_artifact(run, "config.yaml")) == layers
@@ -234,7 +237,7 @@ def test_the_curve_of_a_running_trial_can_be_seen(folder):
     for event in [sweep_started(), trial_started(0), *epochs(0)]:
         mirror.write(event)
     assert mirror.wait(timeout=60)
-    run = stored()["monday/0"]
+    run = stored()["trial 0 of monday"]
     assert (run.info.status, len(history(run, "loss"))) == ("RUNNING", EPOCHS)
     assert mirror.close(timeout=60) is None
 
@@ -243,15 +246,15 @@ def test_the_ledger_leads_from_a_trial_to_the_run_of_its_last_attempt(folder):
     write(folder, whole_sweep())
     runs, sweep = stored(), record.read(folder)
     assert sweep.run_id == runs["monday"].info.run_id
-    assert sweep.trials[3].run_id == runs["monday/3 retry 1"].info.run_id
+    assert sweep.trials[3].run_id == runs["trial 3 retry 1 of monday"].info.run_id
 
 
 def test_trials_that_a_sweep_left_running_end_with_it_as_interrupted(folder):
     write(folder, [sweep_started(), trial_started(0), *epochs(0), SweepEnded("INTERRUPTED", None, None, T0 + 9)])
     runs = stored()
     assert {run.info.status for run in runs.values()} == {"KILLED"}
-    assert runs["monday/0"].data.tags["sweeper.state"] == "INTERRUPTED"
-    assert len(history(runs["monday/0"], "loss")) == EPOCHS
+    assert runs["trial 0 of monday"].data.tags["sweeper.state"] == "INTERRUPTED"
+    assert len(history(runs["trial 0 of monday"], "loss")) == EPOCHS
 
 
 def test_a_resumed_sweep_goes_on_in_the_same_run(folder):
@@ -260,8 +263,8 @@ def test_a_resumed_sweep_goes_on_in_the_same_run(folder):
     runs = stored()
     assert {name: run.data.tags["sweeper.state"] for name, run in runs.items()} == {
         "monday": "RUNNING",
-        "monday/0": "INTERRUPTED",
-        "monday/0 retry 1": "FINISHED",
+        "trial 0 of monday": "INTERRUPTED",
+        "trial 0 retry 1 of monday": "FINISHED",
     }
 
 
@@ -282,7 +285,7 @@ def test_a_replay_fills_in_what_mlflow_missed(folder):
     replay(folder, experiment=EXPERIMENT, uri=tracking.resolve(None))
     runs = stored()
     assert {run.data.tags["sweeper.state"] for run in runs.values()} == {"FINISHED", "PRUNED", "FAILED", "CRASHED"}
-    assert history(runs["monday/0"], "loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
+    assert history(runs["trial 0 of monday"], "loss") == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
 
 
 def test_a_run_deleted_by_hand_costs_no_other_run_anything(folder):
@@ -290,11 +293,11 @@ def test_a_run_deleted_by_hand_costs_no_other_run_anything(folder):
     for event in [sweep_started(), trial_started(0), trial_started(1)]:
         mirror.write(event)
     assert mirror.wait(timeout=60)
-    client().delete_run(stored()["monday/0"].info.run_id)
+    client().delete_run(stored()["trial 0 of monday"].info.run_id)
     for event in [*epochs(0), *epochs(1), ended(0, "FINISHED", (0.1,)), ended(1, "FINISHED", (0.2,))]:
         mirror.write(event)
     assert "refused" in mirror.close(timeout=60)
-    run = stored()["monday/1"]
+    run = stored()["trial 1 of monday"]
     assert (run.info.status, len(history(run, "loss"))) == ("FINISHED", EPOCHS)
 
 
@@ -347,8 +350,8 @@ def test_passwords_reach_neither_params_tags_nor_artifacts(folder):
     write(folder, [started, trial_started(0), ended(0, "FINISHED", (0.1,)), SweepEnded("FINISHED", None, 0, T0 + 11)])
     runs = stored()
     texts = [json.dumps(run.data.to_dictionary()) for run in runs.values()]
-    texts += [read_artifact(runs["monday/0"], "config.yaml"), read_artifact(runs["monday"], "trials.jsonl")]
-    assert runs["monday/0"].data.params["tracking.uri"] == "postgresql://db/mlflow"
+    texts += [read_artifact(runs["trial 0 of monday"], "config.yaml"), read_artifact(runs["monday"], "trials.jsonl")]
+    assert runs["trial 0 of monday"].data.params["tracking.uri"] == "postgresql://db/mlflow"
     assert not any("secret" in text for text in texts)
 
 

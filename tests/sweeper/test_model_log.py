@@ -35,6 +35,7 @@ def test_the_logged_network_computes_the_same_and_its_run_stays_as_it_was(logged
     after = client.get_run(run.info.run_id)
     assert (after.info.status, after.info.end_time) == ("FINISHED", 9000)
     assert [model.model_id for model in after.outputs.model_outputs] == [uri.rpartition("/")[2]]
+    assert client.get_logged_model(uri.rpartition("/")[2]).experiment_id == run.info.experiment_id
     info = mlflow.models.get_model_info(uri)
     assert info.metadata["classes"] == ["a", "b", "c"]
     assert info.signature.inputs.inputs[0].shape == (-1, 4, 4, 1)
