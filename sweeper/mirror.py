@@ -33,9 +33,10 @@ class Mirror:
     refuses, because somebody deleted its run for instance, is left out.
     """
 
-    def __init__(self, folder: Path, *, experiment: str, uri: str):
+    def __init__(self, folder: Path, *, experiment: str, uri: str, system_metrics: bool = False):
         """folder: the sweep's. uri: from `tracking.resolve`. Raises: DataError if the folder's ledger is damaged."""
         self._folder, self._experiment, self._uri = folder, experiment, uri
+        self._system_metrics = system_metrics
         self._ledger = Ledger(folder)
         self._queue: queue.SimpleQueue[Event | threading.Event | None] = queue.SimpleQueue()
         self._flush_at = 0.0  # on the monotonic clock
@@ -89,7 +90,7 @@ class Mirror:
 
     def _connect(self) -> Runs:
         client, experiment_id = tracking.connect(self._uri, self._experiment)
-        return Runs(RunStore(client, experiment_id, self._ledger), self._folder)
+        return Runs(RunStore(client, experiment_id, self._ledger), self._folder, self._system_metrics)
 
     def _next(self) -> Event | threading.Event | None:
         """What to do next: write an event, flush and set a threading.Event, or end (None)."""

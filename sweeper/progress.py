@@ -89,8 +89,8 @@ class Progress:
                 self._end(event)
 
     def _start(self, event: SweepStarted) -> None:
-        slots = f"{self._slots} slot{'s' if self._slots > 1 else ''}"
-        self._print(f"Sweep {event.sweep}: {self._n_trials} trials on {slots}, {self._direction} {self._metric}")
+        work = f"{_count(self._n_trials, 'trial')} on {_count(self._slots, 'slot')}"
+        self._print(f"Sweep {event.sweep}: {work}, {self._direction} {self._metric}")
         if self._console.is_terminal:
             self._live.start()
 
@@ -177,6 +177,10 @@ def _shown(trial: Trial) -> _Shown:
 def _ended(trials: list[_Shown]) -> int:
     """A crashed trial starts again."""
     return sum(trial.state not in ("running", "crashed") for trial in trials)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _line(content: str, style: str = "") -> Text:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 
-from sweeper import model_log, record, results, tracking
+from sweeper import model_log, record, results
 from sweeper.errors import ConfigError
 from sweeper.events import Event, SweepEnded, SweepStarted
 from sweeper.journal import Journal
 from sweeper.keeper import Keeper
 from sweeper.mirror import Mirror
 from sweeper.progress import Progress
+from sweeper.tracking import Tracking, describe
 
 _PATIENCE = 60.0  # seconds that a finished sweep waits for MLflow
 
@@ -43,12 +45,11 @@ class Recorder:
         *,
         slots: int,
         keep: int,
-        experiment: str,
-        uri: str | None,
+        tracking: Tracking,
     ):
-        """keep: the models of so many best trials stay. experiment, uri: MLflow's, see conf/config.yaml."""
-        self._journal, self._folder, self._uri = journal, folder, tracking.resolve(uri)
-        self._mirror = Mirror(folder, experiment=experiment, uri=self._uri)
+        """keep: the models of so many best trials stay."""
+        self._journal, self._folder, self._uri = journal, folder, tracking.uri
+        self._mirror = Mirror(folder, **asdict(tracking))
         self._progress = Progress(started.n_trials, started.metric, started.directions[0], slots)
         self._listeners = (Keeper(folder, started.directions[0], keep), self._mirror, self._progress)
         self.emit(started)
@@ -63,19 +64,25 @@ class Recorder:
 
         log_model: runs a function where TensorFlow is loaded; the best model is logged through it.
         """
-        sweep = record.read(self._folder)
-        results.write(sweep)
+        sweep = record.read(self._folder, curves=False)
         best = sweep.ranked()[0] if sweep.finished else None
+        results.write(sweep)
         self.emit(SweepEnded(state, reason, best and best.number, time.time()))
         self._progress.close()
         trouble = self._mirror.close(_PATIENCE)
+        if log_model and best and best.model.exists() and not trouble:
+            trouble = self._log(best, log_model)
+        results.summary(record.read(self._folder, curves=False), Console())
         if trouble:
-            print(trouble, file=sys.stderr)
-        sweep = record.read(self._folder)
-        if log_model and not trouble and sweep.finished and sweep.ranked()[0].model.exists():
-            best = sweep.ranked()[0]
-            log_model(model_log.log_best, best.run_id, self._uri, best.folder)
-        results.summary(sweep, Console())
+            print(f"\n{trouble}", file=sys.stderr)
 
     def close(self) -> None:
         self._progress.close()
+
+    def _log(self, best: record.Trial, log_model: Callable[..., None]) -> str | None:
+        """What went wrong, for the user; never reason enough to lose a sweep."""
+        try:
+            log_model(model_log.log_best, record.run_ids(self._folder)[best.number], self._uri, best.folder)
+        except Exception as error:
+            return f"The best model was not logged to MLflow, but lies in {best.folder}: {describe(error)}"
+        return None

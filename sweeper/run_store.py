@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Run
 
+_SAMPLING = 5  # seconds between two looks at the machine
 _PARAM_LENGTH, _TAG_LENGTH = 500, 5000  # characters; what older servers take as well
 
 
@@ -54,6 +55,12 @@ class RunStore:
         tags = [RunTag(*row) for row in _texts(tags or {}, _TAG_LENGTH).items()]
         self._client.log_batch(run_id, metrics, params, tags, synchronous=True)  # cuts it into what one call may carry
         known.update(param.key for param in params)
+
+    def watch_machine(self, run_id: str) -> None:
+        """CPU, memory, disk and network (GPUs with pynvml) of this machine as metrics, until the run ends."""
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+        SystemMetricsMonitor(run_id, _SAMPLING, tracking_uri=self._client.tracking_uri).start()
 
     def end(self, run_id: str, status: str, time: float) -> None:
         self._client.set_terminated(run_id, status, _milliseconds(time))

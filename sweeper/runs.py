@@ -43,8 +43,8 @@ class _Attempt:
 class Runs:
     """Writes the events of one sweep, synchronously. An epoch's metrics wait for `flush` or the end of their trial."""
 
-    def __init__(self, store: RunStore, folder: Path):
-        self._store, self._folder = store, folder
+    def __init__(self, store: RunStore, folder: Path, system_metrics: bool = False):
+        self._store, self._folder, self._system_metrics = store, folder, system_metrics
         self._attempts: dict[int, _Attempt] = {}  # the last one of each trial
         self._sweep: SweepStarted
         self._parent: str  # the sweep's run
@@ -80,6 +80,8 @@ class Runs:
         params = {"n_trials": event.n_trials, "metric": event.metric, "directions": event.directions}
         self._store.log(self._parent, params=params)
         self._end_orphans(event.time)
+        if self._system_metrics:
+            self._store.watch_machine(self._parent)
 
     def _start_trial(self, event: TrialStarted) -> None:
         tags = {

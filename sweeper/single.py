@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from sweeper import command, trial
+from sweeper import command, tracking, trial
 from sweeper.events import EpochReported, Metrics, SweepStarted, TrialEnded, TrialStarted
 from sweeper.recorder import Recorder, claim
 
@@ -19,29 +20,31 @@ def run(cfg: DictConfig, folder: Path) -> float:
     started = SweepStarted(
         folder.name, command.typed(), cfg.optimized_metric, (hydra.sweeper.direction,), 1, command.git_commit(), _now()
     )
-    experiment = cfg.tracking.experiment or hydra.runtime.choices.dataset
-    journal = claim(folder)
-    recorder = Recorder(journal, folder, started, slots=1, keep=1, experiment=experiment, uri=cfg.tracking.uri)
+    followed = tracking.read(cfg, hydra.runtime.choices, hydra.job.name)
+    with ExitStack() as stack:
+        journal = stack.enter_context(closing(claim(folder)))
+        recorder = Recorder(journal, folder, started, slots=1, keep=1, tracking=followed)
+        stack.enter_context(closing(recorder))
+        recorder.emit(TrialStarted(0, 0, {}, command.training(hydra.overrides.task), ".", _now()))
+        result = _train(cfg, folder, recorder)
+        recorder.emit(TrialEnded(0, "FINISHED", (result.value,), None, result.facts, _now()))
+        recorder.end("FINISHED", log_model=lambda function, *arguments: function(*arguments))
+    return result.value
 
+
+def _train(cfg: DictConfig, folder: Path, recorder: Recorder) -> trial.TrialResult:
     def report(epoch: int, value: float, metrics: Metrics) -> bool:
         recorder.emit(EpochReported(0, epoch, value, metrics, _now()))
         return False
 
     try:
-        recorder.emit(TrialStarted(0, 0, {}, command.training(hydra.overrides.task), ".", _now()))
-        result = trial.run(cfg, report, folder)
-        recorder.emit(TrialEnded(0, "FINISHED", (result.value,), None, result.facts, _now()))
-        recorder.end("FINISHED", log_model=lambda function, *arguments: function(*arguments))
-        return result.value
+        return trial.run(cfg, report, folder)
     except BaseException as error:
         state = "INTERRUPTED" if isinstance(error, KeyboardInterrupt) else "FAILED"
         reason = f"{type(error).__name__}: {error}"
         recorder.emit(TrialEnded(0, state, None, reason, time=_now()))
         recorder.end(state, reason)
         raise
-    finally:
-        recorder.close()
-        journal.close()
 
 
 def _now() -> float:

@@ -14,7 +14,7 @@ from hydra.types import HydraContext
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from sweeper import command, space
+from sweeper import command, space, tracking
 from sweeper.coordinator import Coordinator
 from sweeper.errors import SweeperError
 from sweeper.events import SweepStarted
@@ -79,16 +79,8 @@ def _recorder(settings: Settings, config: DictConfig, journal: Journal, folder: 
         command.git_commit(),
         time.time(),
     )
-    experiment = OmegaConf.select(config, "tracking.experiment", default=None)
-    return Recorder(
-        journal,
-        folder,
-        started,
-        slots=slots,
-        keep=settings.keep_models,
-        experiment=experiment or config.hydra.runtime.choices.get("dataset", config.hydra.job.name),
-        uri=OmegaConf.select(config, "tracking.uri", default=None),
-    )
+    followed = tracking.read(config, config.hydra.runtime.choices, config.hydra.job.name)
+    return Recorder(journal, folder, started, slots=slots, keep=settings.keep_models, tracking=followed)
 
 
 def _study(settings: Settings, arguments: Sequence[str], config: DictConfig, context: HydraContext) -> Study:

@@ -8,8 +8,11 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -23,6 +26,20 @@ _LOUD = {  # they tell the terminal of what is raised anyway, or of each step of
     "urllib3.connectionpool": logging.ERROR,
 }
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/\"']+@")
+
+
+@dataclass(frozen=True)
+class Tracking:
+    uri: str
+    experiment: str
+    system_metrics: bool = False  # CPU, memory, disk and network on the sweep's run
+
+
+def read(config: DictConfig, choices: DictConfig, otherwise: str) -> Tracking:
+    """conf's `tracking`, if there is one. The experiment is named by the data set, or `otherwise` without one."""
+    keys = OmegaConf.select(config, "tracking") or {}
+    experiment = keys.get("experiment") or choices.get("dataset", otherwise)
+    return Tracking(resolve(keys.get("uri")), experiment, keys.get("system_metrics", False))
 
 
 def resolve(configured: str | None) -> str:

@@ -410,3 +410,15 @@ def test_two_processes_may_be_the_first_to_use_a_database(fresh_folder):
     errors = [process.communicate(timeout=120)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], errors
     assert len(stored()) == 2
+
+
+def test_system_metrics_are_logged_to_the_sweeps_run_when_wanted(folder):
+    mirror = Mirror(folder, experiment=EXPERIMENT, uri=tracking.resolve(None), system_metrics=True)
+    mirror.write(sweep_started())
+    assert mirror.wait(60)
+    deadline = time.monotonic() + 60
+    while "system/cpu_utilization_percentage" not in stored()["monday"].data.metrics:
+        assert time.monotonic() < deadline, "no system metrics"
+        time.sleep(0.5)
+    mirror.write(SweepEnded("FINISHED", None, None, T0 + 20))
+    assert mirror.close(60) is None
