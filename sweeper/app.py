@@ -34,7 +34,11 @@ def train(cfg: DictConfig, report: Callable[..., bool] | None = None) -> Any:
     try:
         return single.run(cfg, folder)
     except SweeperError as error:
+        if "HYDRA_FULL_ERROR" in os.environ:
+            raise
         sys.exit(_told(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from sweeper.study import Proposal, Study
 
 _TICK = 0.5  # seconds until a request to stop is noticed
 _SAME_FAILURES = 3  # the first trials failing alike: the rest would too
-_USER_ERRORS = {"ConfigError", "DataError"}
+_USER_ERRORS = {"ConfigError", "DataError", "Diverged"}  # say all in their message
 
 
 class SweepFailed(SweeperError):
@@ -45,13 +45,12 @@ class Coordinator:
         """subdir: number and overrides of a trial -> its folder in the sweep's."""
         self._study, self._executor, self._settings = study, executor, settings
         self._emit, self._subdir = emit, subdir
-        self._wanted = min(settings.n_trials, study.size or settings.n_trials)
         self._asked = 0
         self._free: deque[int] = deque()
         self._running: dict[int, _Attempt] = {}  # by slot
         self._again: deque[_Attempt] = deque()  # lost their slot
         self._ended: Counter[State] = Counter()
-        self._tracebacks: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()  # by what the user is told of them
         self.stop_requested = False
 
     def run(self) -> None:
@@ -60,7 +59,7 @@ class Coordinator:
         Raises: SweepFailed, or the SweeperError that the first trials met; all that ran is told and written by then.
         """
         try:
-            while not self.stop_requested and (self._running or self._again or self._asked < self._wanted):
+            while not self.stop_requested and (self._running or self._again or self._asked < self._settings.n_trials):
                 self._fill_slots()
                 for message in self._executor.wait(_TICK):
                     self._handle(message)
@@ -87,7 +86,7 @@ class Coordinator:
                         raise SweepFailed(message.reason)
 
     def _fill_slots(self) -> None:
-        while self._free and (self._again or self._asked < self._wanted):
+        while self._free and (self._again or self._asked < self._settings.n_trials):
             slot = self._free.popleft()
             attempt = self._again.popleft() if self._again else self._ask()
             self._start(slot, attempt)
@@ -140,11 +139,10 @@ class Coordinator:
 
     def _fail(self, attempt: _Attempt, raised: Raised) -> None:
         self._end(attempt, "FAILED", None, f"{raised.kind}: {raised.message}")
-        if raised.kind in _USER_ERRORS and not self._ended["FINISHED"]:
-            raise SweeperError(raised.message)
-        self._tracebacks[raised.traceback] += 1
-        if self._tracebacks[raised.traceback] == sum(self._ended.values()) == _SAME_FAILURES:
-            raise SweepFailed(f"The first {_SAME_FAILURES} trials failed alike:\n\n{raised.traceback}")
+        told = raised.message if raised.kind in _USER_ERRORS else raised.traceback
+        self._failures[told] += 1
+        if self._failures[told] == sum(self._ended.values()) == _SAME_FAILURES:
+            raise SweepFailed(f"The first {_SAME_FAILURES} trials failed alike:\n\n{told}")
         self._check_failures()
 
     def _retry(self, attempt: _Attempt, reason: str) -> None:

@@ -20,6 +20,7 @@ class SweepStarted:
     n_trials: int
     git_commit: str | None
     time: float  # seconds since 1970, here and below
+    choices: dict[str, str] = field(default_factory=dict)  # config groups: {"model": "custom", "dataset": "digits"}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
-from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 
 from sweeper import card, formats, journal, sweeps, text
@@ -19,7 +18,7 @@ from sweeper.errors import ConfigError, DataError
 from sweeper.formats import Format
 from sweeper.predict import preprocess
 from sweeper.record import Trial
-from sweeper.trial import bind
+from sweeper.trial import make
 
 if TYPE_CHECKING:
     import keras
@@ -126,8 +125,8 @@ def _samples(trial: Trial, described: Card) -> np.ndarray:
     """Validation images of the trial's own data set, evenly spread: (N, height, width, channels) uint8."""
     try:
         cfg = OmegaConf.load(trial.folder / "config.yaml")
-        images = bind(cfg.dataset)().validation.images
-    except (DataError, InstantiationException, OSError) as error:
+        images = make(cfg, "dataset").validation.images
+    except (ConfigError, DataError, OSError) as error:
         raise DataError(
             f"An export is checked on the validation images that the trial was judged by, and they cannot be loaded: "
             f"{error}\nPut them back where {trial.folder / 'config.yaml'} expects them, or correct that file."

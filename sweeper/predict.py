@@ -97,7 +97,7 @@ def _read(files: list[Path], card: Card) -> np.ndarray:
         )
     images = [read_image(file, channels) if file.is_file() else None for file in files]  # OpenCV warns of missing ones
     unreadable = [
-        f"{file} ({'no image' if file.is_file() else 'no such file'})"
+        f"{file} ({'no image' if file.exists() else 'no such file'})"
         for file, image in zip(files, images, strict=True)
         if image is None
     ]

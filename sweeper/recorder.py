@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from omegaconf import DictConfig
 from rich.console import Console
 
-from sweeper import model_log, record, results
+from sweeper import command, model_log, record, results
 from sweeper.errors import ConfigError
 from sweeper.events import Event, SweepEnded, SweepStarted
 from sweeper.journal import Journal
@@ -32,6 +33,23 @@ def claim(folder: Path) -> Journal:
             "folder named by the time, or give another."
         )
     return journal
+
+
+def begin(folder: Path, metric: str, directions: tuple[str, ...], n_trials: int, hydra: DictConfig) -> SweepStarted:
+    """The first event. hydra: the node of that name, which knows the chosen config groups.
+
+    Raises: ConfigError if a loss is to be maximized or an accuracy to be minimized.
+    """
+    for ending, right in (("loss", "minimize"), ("accuracy", "maximize")):
+        if len(directions) == 1 and metric.endswith(ending) and directions[0] != right:
+            raise ConfigError(
+                f"optimized_metric={metric} is to be found by hydra.sweeper.direction={directions[0]}, which keeps the "
+                f"worst. Add hydra.sweeper.direction={right}"
+            )
+    choices = {group: option for group, option in hydra.runtime.choices.items() if not group.startswith("hydra/")}
+    return SweepStarted(
+        folder.name, command.typed(), metric, directions, n_trials, command.git_commit(), time.time(), choices
+    )
 
 
 class Recorder:
@@ -72,7 +90,8 @@ class Recorder:
         trouble = self._mirror.close(_PATIENCE)
         if log_model and best and best.model.exists() and not trouble:
             trouble = self._log(best, log_model)
-        results.summary(record.read(self._folder, curves=False), Console())
+        if best or len(sweep.trials) > 1:
+            results.summary(record.read(self._folder, curves=False), Console())
         if trouble:
             print(f"\n{trouble}", file=sys.stderr)
 

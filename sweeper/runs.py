@@ -101,7 +101,8 @@ class Runs:
         self._store.log(
             attempt.run_id,
             metrics=attempt.unsent + metrics(_objectives(event.values) | _numbers(event.facts), event.time),
-            params=dict(_leaves(yaml.safe_load(config.read_text()))) if config.exists() else {},
+            params={key: fact for key, fact in event.facts.items() if isinstance(fact, str)}
+            | (dict(_leaves(yaml.safe_load(config.read_text()))) if config.exists() else {}),
             tags=_outcome(event),
         )
         attempt.unsent = []

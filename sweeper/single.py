@@ -10,16 +10,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from sweeper import command, tracking, trial
-from sweeper.events import EpochReported, Metrics, SweepStarted, TrialEnded, TrialStarted
-from sweeper.recorder import Recorder, claim
+from sweeper.events import EpochReported, Metrics, TrialEnded, TrialStarted
+from sweeper.recorder import Recorder, begin, claim
 
 
 def run(cfg: DictConfig, folder: Path) -> float:
     """Trains what `cfg` describes; returns the value of its best epoch."""
     hydra = HydraConfig.get()
-    started = SweepStarted(
-        folder.name, command.typed(), cfg.optimized_metric, (hydra.sweeper.direction,), 1, command.git_commit(), _now()
-    )
+    started = begin(folder, cfg.optimized_metric, (hydra.sweeper.direction,), 1, hydra)
     followed = tracking.read(cfg, hydra.runtime.choices, hydra.job.name)
     with ExitStack() as stack:
         journal = stack.enter_context(closing(claim(folder)))

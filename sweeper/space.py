@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from sweeper.errors import ConfigError
 
 Dimensions = dict[str, BaseDistribution]
 
+_NO_TEXT = {"null", "true", "false", "nan", "inf"}
 _LITERAL = ("[", "{", "'")  # how a category begins that Hydra reads as it stands
 
 
@@ -124,7 +126,7 @@ def override(key: str, category: Any) -> str:
         case None:
             return f"{key}=null"
         case str() if not category.startswith(_LITERAL):
-            return f"{key}={_quoted(category)}"
+            return f"{key}={category if _is_plain(category) else _quoted(category)}"
         case bool():
             return f"{key}={str(category).lower()}"
     return f"{key}={category}"
@@ -168,6 +170,11 @@ def _category(value: Any) -> str | int | float | bool | None:
     if isinstance(value, str):
         return _quoted(value) if value.startswith(_LITERAL) else value
     return None if value is None else Transformer.encode(value)
+
+
+def _is_plain(text: str) -> bool:
+    """A word that Hydra takes for no number, truth value or null."""
+    return re.fullmatch(r"[A-Za-z_][\w\-]*", text, re.ASCII) and text.lower() not in _NO_TEXT
 
 
 def _quoted(text: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeper import card, record
+from sweeper import record
 from sweeper.record import Sweep, Trial
 
 _ORDER = {"FINISHED": 0, "PRUNED": 1}  # a pruned trial's value is that of an early epoch: never before a finished one
@@ -38,7 +38,7 @@ class Standing:
     @property
     def title(self) -> str:
         better = ", ".join("higher" if direction == "maximize" else "lower" for direction in self.directions)
-        return f"{self.dataset or 'data set unknown'}, {self.metric} ({better} is better)"
+        return f"{self.dataset + ', ' if self.dataset else ''}{self.metric} ({better} is better)"
 
     @property
     def counts(self) -> str:
@@ -69,17 +69,9 @@ def write_csv(path: Path, standings: Iterable[Standing]) -> None:
 
 
 def _words(sweep: Sweep, group: str) -> list[str]:
-    """Which file of a Hydra group each trial used. One that ended early did not tell: it shares its sweep's."""
-    told = [trial.params.get(group, trial.facts.get(group)) for trial in sweep.trials]
-    shared = next(filter(None, told), None) or _word_of_card(sweep, group)
-    return [word or shared for word in told]
-
-
-def _word_of_card(sweep: Sweep, group: str) -> str:
-    for trial in sweep.trials:
-        if (trial.folder / card.NAME).is_file():
-            return getattr(card.read(trial.folder), group)
-    return ""
+    """Which file of a config group each trial used. One that ended early did not tell: it shares its sweep's."""
+    shared = sweep.started.choices.get(group, "")
+    return [trial.params.get(group, trial.facts.get(group, shared)) for trial in sweep.trials]
 
 
 def _standing(

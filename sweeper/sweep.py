@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,12 @@ from hydra.types import HydraContext
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from sweeper import command, space, tracking
+from sweeper import space, tracking
 from sweeper.coordinator import Coordinator
 from sweeper.errors import SweeperError
-from sweeper.events import SweepStarted
 from sweeper.executor import Executor
 from sweeper.journal import Journal
-from sweeper.recorder import Recorder, claim
+from sweeper.recorder import Recorder, begin, claim
 from sweeper.settings import Settings
 from sweeper.slot import Work
 from sweeper.study import Study
@@ -48,6 +47,7 @@ def run(
         # The slots import TensorFlow while this process composes and imports MLflow.
         executor.start(Work(context, config, task, Singleton.get_state()).pickled(), str(folder / "slots"))
         study = _study(settings, arguments, config, context)
+        settings = replace(settings, n_trials=min(settings.n_trials, study.size or settings.n_trials))
         recorder = stack.enter_context(closing(_recorder(settings, config, journal, folder, executor.slots)))
         coordinator = Coordinator(study, executor, settings, recorder.emit, _naming(config))
         failure = _search(coordinator)
@@ -70,15 +70,8 @@ def _pinned(config: DictConfig) -> DictConfig:
 
 
 def _recorder(settings: Settings, config: DictConfig, journal: Journal, folder: Path, slots: int) -> Recorder:
-    started = SweepStarted(
-        folder.name,
-        command.typed(),
-        OmegaConf.select(config, "optimized_metric", default="value"),
-        settings.directions,
-        settings.n_trials,
-        command.git_commit(),
-        time.time(),
-    )
+    metric = OmegaConf.select(config, "optimized_metric", default="value")
+    started = begin(folder, metric, settings.directions, settings.n_trials, config.hydra)
     followed = tracking.read(config, config.hydra.runtime.choices, config.hydra.job.name)
     return Recorder(journal, folder, started, slots=slots, keep=settings.keep_models, tracking=followed)
 

@@ -60,15 +60,21 @@ def find_trial(run: str, sweep: str | None, root: Path = Path(".")) -> Trial:
     """A finished trial.
 
     run: `best` of the sweep, SWEEP/NUMBER, a NUMBER of the sweep, or six or more first characters of an MLflow run ID.
-    sweep: an ID or path; None is the latest one, for a run ID any.
+    sweep: an ID or path; None is any for a run ID, and for `best` the latest that has a result.
     Raises: ConfigError if it is unknown, ambiguous or did not finish.
     """
     if run == "best":
-        return _best(find(sweep, root))
+        return _best(find(sweep, root) if sweep else _latest_with_result(root))
     owner, _, number = run.rpartition("/")
     if number.isdigit() and (owner or sweep):
         return _numbered(find(owner or sweep, root), int(number))
     return _of_run_id(run, [find(sweep, root).folder] if sweep else all(root))
+
+
+def _latest_with_result(root: Path) -> Sweep:
+    """The latest of all where none has a result yet."""
+    readable = (find(str(folder), root) for folder in all(root))
+    return next((sweep for sweep in readable if sweep.finished), None) or find(None, root)
 
 
 def _best(sweep: Sweep) -> Trial:

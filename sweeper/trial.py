@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 
@@ -16,6 +17,8 @@ from sweeper.events import Metrics, Report
 from sweeper.record import CONFIG, MODEL
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")  # those named loss are minimized, the others maximized
+
+HPARAMS = {"lr": (0.0, math.inf), "dropout": (0.0, 1.0), "weight_decay": (0.0, math.inf)}  # from, to below
 
 
 @dataclass(frozen=True)
@@ -34,20 +37,19 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
     Raises: ConfigError for a value that cannot train, DataError from the data set, Diverged if the loss explodes.
     """
     metric = cfg.optimized_metric
-    if metric not in METRICS:
-        raise ConfigError(f"optimized_metric={metric}: not measured by a trial. Give one of {', '.join(METRICS)}.")
+    _check(cfg)
+    trainer = make(cfg, "trainer")
     folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(cfg, folder / CONFIG, resolve=True)
     from sweeper import fit, pipeline  # TensorFlow starts here
 
-    trainer = bind(cfg.trainer)()
     fit.reset(cfg.seed, trainer.precision)
-    data = bind(cfg.dataset)()
-    net = bind(cfg.model)(input_shape=data.input_shape, num_classes=data.num_classes)
-    train = pipeline.training(data, trainer.batch_size, augment=bind(cfg.augment)(), seed=cfg.seed)
+    data = make(cfg, "dataset")
+    net = make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
+    train = pipeline.training(data, trainer.batch_size, augment=make(cfg, "augment"), seed=cfg.seed)
     validation = pipeline.evaluation(data.validation, data.mean, data.std, trainer.batch_size)
-    schedule = bind(cfg.schedule)(steps=trainer.epochs * len(train))
-    optimizer = bind(cfg.optimizer)(learning_rate=schedule)
+    schedule = make(cfg, "schedule", steps=trainer.epochs * len(train))
+    optimizer = make(cfg, "optimizer", learning_rate=schedule)
     fitted = fit.fit(net, optimizer, train, validation, trainer, metric, report)
 
     facts = {"model": _word(cfg.model), "dataset": _word(cfg.dataset), "parameters": net.count_params()}
@@ -66,18 +68,34 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
     return TrialResult(fitted.value, facts | fitted.metrics)
 
 
-def bind(group: DictConfig) -> Callable[..., Any]:
-    """The function that `_target_` names, holding the group's other keys but `space`, which is the sweep's.
+def make(cfg: DictConfig, group: str, **known: Any) -> Any:
+    """What the `_target_` of a config group makes of the group's keys (but `space`, the sweep's) and of `known`.
 
-    Raises: ConfigError if a key has no value yet.
+    Raises: ConfigError if a key has no value yet, or its target refuses one.
     """
     try:
-        keys = OmegaConf.to_container(group, resolve=True, throw_on_missing=True)
+        keys = OmegaConf.to_container(cfg[group], resolve=True, throw_on_missing=True)
+        keys.pop("space", None)
+        return instantiate(keys, _partial_=True, _convert_="all")(**known)
     except MissingMandatoryValue as error:
         key = error.full_key
-        raise ConfigError(f"{key} has no value and {group._target_} needs one. Give it: {key}=…") from None
-    keys.pop("space", None)
-    return instantiate(keys, _partial_=True, _convert_="all")
+        raise ConfigError(f"{key} has no value and {cfg[group]._target_} needs one. Give it: {key}=…") from None
+    except (TypeError, ValueError, InstantiationException) as error:
+        given = ", ".join(f"{group}.{key}={value}" for key, value in keys.items() if key != "_target_")
+        raise ConfigError(f"{cfg[group]._target_} refuses what it was given ({given}): {error}") from error
+
+
+def _check(cfg: DictConfig) -> None:
+    """Raises: ConfigError for values that the libraries would train nonsense with, or refuse without their names."""
+    if cfg.optimized_metric not in METRICS:
+        known = ", ".join(METRICS)
+        raise ConfigError(f"optimized_metric={cfg.optimized_metric}: not measured by a trial. Give one of {known}.")
+    if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:
+        raise ConfigError(f"seed={cfg.seed}: give a whole number from 0 to {2**32 - 1}.")
+    for key, (low, high) in HPARAMS.items():
+        value = cfg.hparams.get(key, low)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < high:
+            raise ConfigError(f"hparams.{key}={value}: give a number from {low:g} to below {high:g}.")
 
 
 def _word(group: DictConfig) -> str:

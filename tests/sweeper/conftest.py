@@ -31,7 +31,9 @@ def write_sweep(tmp_path, monkeypatch) -> Callable[..., Path]:
     ) -> Path:
         folder = Path(top) / sweep
         journal = Journal(folder)
-        journal.write(SweepStarted(sweep, "python -m sweeper -m", metric, directions, len(outcomes), None, started))
+        choices = {"model": "custom", "dataset": "digits"}
+        command = "python -m sweeper -m"
+        journal.write(SweepStarted(sweep, command, metric, directions, len(outcomes), None, started, choices))
         for trial, (state, *values) in enumerate(outcomes):
             params = {"hparams.lr": 0.001 * (trial + 1), "hparams.dropout": 0.25}
             journal.write(TrialStarted(trial, 0, params, f"train {trial}", str(trial), started))

@@ -9,6 +9,7 @@ from tensorflow.python.framework.func_graph import FuncGraph
 from sweeper import fit, pipeline
 from sweeper.data import Dataset, Split
 from sweeper.errors import ConfigError, Diverged
+from sweeper.trainer import PRECISIONS, Trainer
 from sweeper.trial import never_stop
 
 CLASSES = ("dark", "bright")
@@ -32,7 +33,7 @@ def linear():
 
 
 def train(data=HARD, *, optimizer=None, metric="val_loss", report=never_stop, net=None, **trainer):
-    trainer = fit.Trainer(**{"epochs": 3, "batch_size": 16} | trainer)
+    trainer = Trainer(**{"epochs": 3, "batch_size": 16} | trainer)
     fit.reset(0, trainer.precision)
     batches = pipeline.training(data, trainer.batch_size, None, seed=0)
     validation = pipeline.evaluation(data.validation, data.mean, data.std, trainer.batch_size)
@@ -66,7 +67,7 @@ class Listener:
 )
 def test_a_trainer_that_cannot_train_is_refused(key, value):
     with pytest.raises(ConfigError, match=f"trainer.{key}={value}"):
-        fit.Trainer(**{"epochs": 1, "batch_size": 1, key: value})
+        Trainer(**{"epochs": 1, "batch_size": 1, key: value})
 
 
 @pytest.mark.parametrize("data", [HARD, SOFT], ids=["class numbers", "distributions"])
@@ -137,7 +138,7 @@ def test_biases_and_batch_norm_are_not_decayed():
         assert np.allclose(old, variable.numpy(), atol=1e-6) == (old.ndim == 1), variable.path
 
 
-@pytest.mark.parametrize("precision", fit.PRECISIONS)
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_every_precision_trains(precision):
     assert train(precision=precision).metrics["val_accuracy"] == 1.0
 

@@ -10,7 +10,6 @@ import pytest
 from rich.console import Console
 
 from sweeper import leaderboard, standings, sweeps
-from sweeper.card import Card
 from sweeper.errors import ConfigError, DataError
 from sweeper.journal import NAME
 
@@ -103,11 +102,10 @@ def test_a_failed_trial_is_counted_with_its_sweeps_data_set(write_sweep):
     assert standing.counts == "1 finished, 2 interrupted"
 
 
-def test_words_that_no_trial_told_come_from_a_model_card(write_sweep, rows):
-    folder = write_sweep("monday", ("FINISHED", 0.7), facts={"model": None, "dataset": None})
-    (folder / "0").mkdir()
-    Card("alexnet", "ferplus", ("a", "b"), (8, 8, 1), (0.0,), (1.0,), "val_accuracy", 0.7, 10).write(folder / "0")
-    assert [(row[2], row[6]) for row in rows()] == [("ferplus", "alexnet")]
+def test_words_that_no_trial_told_are_those_the_sweep_was_started_with(write_sweep, rows):
+    write_sweep("monday", ("FINISHED", 0.7), facts={"model": "alexnet"})
+    write_sweep("tuesday", ("FAILED",))
+    assert {(row[2], row[6]) for row in rows()} == {("digits", "alexnet"), ("digits", "custom")}
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,25 @@ def test_a_bad_range_is_named_with_what_to_do(hydra, typed, complaint):
         build(hydra, f"hparams.lr={typed}")
 
 
-TEXTS = ["a,b", "it's", "None", "1e-3", "{x}", "[1,2]", "'[x", "", " a ", "a=b", "back\\slash", "ü", "$x", "true"]
+TEXTS = [
+    "a,b",
+    "it's",
+    "None",
+    "1e-3",
+    "{x}",
+    "[1,2]",
+    "'[x",
+    "",
+    " a ",
+    "a=b",
+    "back\\slash",
+    "ü",
+    "$x",
+    "true",
+    "NaN",
+    "inf",
+    "a-b_1",
+]
 
 
 @pytest.mark.parametrize("value", [*TEXTS, None, True, False, 3, 1e-05, 0.1, -2.5, [1, "a b"], {"a": 1}])

@@ -223,6 +223,7 @@ def test_a_folder_that_holds_a_sweep_is_not_written_into(sweep):
         ([X, "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: give a whole number of at least 1"),
         ([X, "hydra.sweeper.direction=up"], "hydra.sweeper.direction=up: give minimize or maximize"),
         ([X, "hydra.sweeper.max_failure_rate=2"], "hydra.sweeper.max_failure_rate=2: give a share"),
+        ([X, "+optimized_metric=val_loss"], "Add hydra.sweeper.direction=minimize"),
         ([X, "hydra/sweeper/sampler=grid"], "x is an interval, which has no grid"),
         ([X, "+hydra.sweeper.sampler.speed=3"], "hydra.sweeper.sampler: optuna.samplers.TPESampler refused"),
     ],

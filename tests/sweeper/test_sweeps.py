@@ -110,3 +110,11 @@ def test_best_of_a_sweep_without_finished_trials_says_so(write_sweep):
 def test_without_any_sweep_the_error_says_how_to_start_one(tmp_path):
     with pytest.raises(ConfigError, match=r"No sweep lies below multirun or outputs .* python -m sweeper -m"):
         sweeps.find(None, tmp_path)
+
+
+def test_best_is_the_best_of_the_latest_sweep_that_has_a_result(write_sweep):
+    write_sweep("monday", ("FINISHED", 0.7), ("FINISHED", 0.9), started=1000.0)
+    write_sweep("tuesday", ("FAILED",), started=2000.0)
+    assert sweeps.find_trial("best", None).values == (0.9,)
+    with pytest.raises(ConfigError, match="tuesday has no finished trial"):
+        sweeps.find_trial("best", "tuesday")

@@ -132,3 +132,22 @@ def write_images(root, garbage_in_test):
                 if split == "test" and garbage_in_test:
                     image = np.full_like(image, 255)
                 cv2.imwrite(str(root / split / name / f"{number}.png"), image)
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [
+        ("hparams.lr=-1", r"hparams.lr=-1: give a number from 0"),
+        ("hparams.lr=fast", r"hparams.lr=fast: give a number"),
+        ("hparams.dropout=1", r"hparams.dropout=1: give a number from 0 to below 1"),
+        ("hparams.weight_decay=-0.1", r"hparams.weight_decay=-0.1"),
+        ("seed=-1", r"seed=-1: give a whole number"),
+        ("model.filters=0", r"sweeper.models.custom.build refuses .*model.filters=0"),
+        ("+model.depth=3", r"sweeper.models.custom.build refuses .*model.depth=3.*unexpected keyword"),
+        ("+optimizer.speed=3", r"keras.optimizers.AdamW refuses .*optimizer.speed=3"),
+        ("model._target_=sweeper.models.nowhere.build", r"sweeper.models.nowhere.build refuses"),
+    ],
+)
+def test_a_value_that_cannot_train_is_refused_with_its_name(override, complaint, tmp_path):
+    with pytest.raises(ConfigError, match=f"(?s){complaint}"):
+        trial.run(config(override), folder=tmp_path)
