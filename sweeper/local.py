@@ -19,6 +19,7 @@ from sweeper import slot
 from sweeper.errors import SweeperError
 from sweeper.executor import Call, Died, Done, Message, Raised, Ready, TrialJob
 
+_BURIAL = 5  # seconds that a slot may take to end after its connection did
 _FAILED_STARTS = 3  # slots in a row that die before they are ready: the next one would too
 
 
@@ -137,6 +138,8 @@ class LocalExecutor:
 
     def _bury(self, number: int) -> Died:
         p = self._processes[number]
+        p.process.join(_BURIAL)
+        p.process.kill()  # it closed its connection, yet it lives
         p.process.join()
         reason = _reason(p)
         if not p.ready:

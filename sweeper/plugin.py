@@ -30,6 +30,8 @@ class StudySweeper(Sweeper):
         except SweeperError as error:
             print(f"\n{error}", file=sys.stderr)
             code = error.exit_code
+        except KeyboardInterrupt:  # before the first trial, or for the second time
+            code = sweep.INTERRUPTED
         if code:
             sys.exit(code)
 

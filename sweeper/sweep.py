@@ -24,7 +24,7 @@ from sweeper.settings import Settings
 from sweeper.slot import Work
 from sweeper.study import Study
 
-_INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
+INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
 
 
 def run(
@@ -56,7 +56,7 @@ def run(
             raise failure
         if coordinator.stop_requested:
             recorder.end("INTERRUPTED", "the user stopped it")
-            return _INTERRUPTED
+            return INTERRUPTED
         recorder.end("FINISHED", log_model=coordinator.call)
         return 0
 
