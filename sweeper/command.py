@@ -39,7 +39,7 @@ def _config_flags(arguments: list[str]) -> list[str]:
     for position, argument in enumerate(arguments):
         if argument in _CONFIG_FLAGS:
             kept += arguments[position : position + 2]
-        elif argument.split("=")[0] in _CONFIG_FLAGS:
+        elif argument.split("=")[0].lstrip("+") in (*_CONFIG_FLAGS, "hydra.searchpath"):
             kept.append(argument)
     return kept
 

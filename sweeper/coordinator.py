@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -17,7 +18,6 @@ from sweeper.study import Proposal, Study
 
 _TICK = 0.5  # seconds until a request to stop is noticed
 _SAME_FAILURES = 3  # the first trials failing alike: the rest would too
-_USER_ERRORS = {"ConfigError", "DataError", "Diverged"}  # say all in their message
 
 
 class SweepFailed(SweeperError):
@@ -50,7 +50,7 @@ class Coordinator:
         self._running: dict[int, _Attempt] = {}  # by slot
         self._again: deque[_Attempt] = deque()  # lost their slot
         self._ended: Counter[State] = Counter()
-        self._failures: Counter[str] = Counter()  # by what the user is told of them
+        self._places: Counter[str | None] = Counter()  # where trials failed
         self.stop_requested = False
 
     def run(self) -> None:
@@ -81,7 +81,7 @@ class Coordinator:
                     case Done(of) if of == slot:
                         return
                     case Raised(of) if of == slot:
-                        raise SweepFailed(message.traceback)
+                        raise SweepFailed(message.told)
                     case Died(of) if of == slot:
                         raise SweepFailed(message.reason)
 
@@ -93,9 +93,9 @@ class Coordinator:
 
     def _start(self, slot: int, attempt: _Attempt) -> None:
         trial = attempt.proposal
-        self._running[slot] = attempt
         subdir = self._subdir(trial.number, trial.overrides)
         again = command.training(trial.overrides)
+        self._running[slot] = attempt
         self._emit(TrialStarted(trial.number, attempt.count, trial.params, again, subdir, time.time()))
         self._executor.submit(slot, TrialJob(trial.number, trial.overrides, subdir))
 
@@ -112,7 +112,7 @@ class Coordinator:
             case Done(slot):
                 self._finish(self._running.pop(slot), message)
             case Raised(slot):
-                self._fail(self._running.pop(slot), message)
+                self._fail(self._running.pop(slot), message.reason, message.told, message.place)
             case Died(slot) if slot in self._running:
                 self._retry(self._running.pop(slot), message.reason)
             case Died(slot) if slot in self._free:
@@ -128,22 +128,16 @@ class Coordinator:
         self._emit(EpochReported(number, heard.epoch, heard.value, heard.metrics, time.time()))
 
     def _finish(self, attempt: _Attempt, done: Done) -> None:
+        wanted = len(self._settings.directions)
         if attempt.pruned_at is not None:
             reason = f"behind the other trials at epoch {attempt.pruned_at}"
             self._end(attempt, "PRUNED", done.values, reason, done.facts)
-        elif any(value != value for value in done.values):
-            self._end(attempt, "FAILED", None, "the task returned nan", done.facts)
-            self._check_failures()
+        elif len(done.values) != wanted:
+            self._fail(attempt, f"the task returned {len(done.values)} values for {wanted} of hydra.sweeper.direction")
+        elif any(math.isnan(value) for value in done.values):
+            self._fail(attempt, "the task returned nan", facts=done.facts)
         else:
             self._end(attempt, "FINISHED", done.values, None, done.facts)
-
-    def _fail(self, attempt: _Attempt, raised: Raised) -> None:
-        self._end(attempt, "FAILED", None, f"{raised.kind}: {raised.message}")
-        told = raised.message if raised.kind in _USER_ERRORS else raised.traceback
-        self._failures[told] += 1
-        if self._failures[told] == sum(self._ended.values()) == _SAME_FAILURES:
-            raise SweepFailed(f"The first {_SAME_FAILURES} trials failed alike:\n\n{told}")
-        self._check_failures()
 
     def _retry(self, attempt: _Attempt, reason: str) -> None:
         if attempt.count < self._settings.max_retries:
@@ -151,8 +145,27 @@ class Coordinator:
             self._emit(TrialEnded(attempt.proposal.number, "CRASHED", None, crash, time=time.time()))
             self._again.append(_Attempt(attempt.proposal, attempt.count + 1))
         else:
-            self._end(attempt, "FAILED", None, f"its process was lost {attempt.count + 1} times ({reason})")
-            self._check_failures()
+            self._fail(attempt, f"its process was lost {attempt.count + 1} times ({reason})")
+
+    def _fail(
+        self,
+        attempt: _Attempt,
+        reason: str,
+        told: str | None = None,
+        place: str | None = None,
+        facts: dict[str, Any] | None = None,
+    ) -> None:
+        """told, place: of an exception. Raises: SweepFailed if it makes no sense to go on."""
+        self._end(attempt, "FAILED", None, reason, facts)
+        self._places[place] += 1
+        if place and self._places[place] == sum(self._ended.values()) == _SAME_FAILURES:
+            raise SweepFailed(f"The first {_SAME_FAILURES} trials failed alike. The last one:\n\n{told}")
+        failed, allowed = self._ended["FAILED"], self._settings.max_failure_rate
+        if failed > allowed * self._settings.n_trials:
+            raise SweepFailed(
+                f"{failed} of {self._settings.n_trials} trials failed, more than hydra.sweeper.max_failure_rate="
+                f"{allowed} allows. The last one:\n\n{told or reason}"
+            )
 
     def _end(
         self, attempt: _Attempt, state: State, values: Any, reason: str | None, facts: dict[str, Any] | None = None
@@ -161,11 +174,3 @@ class Coordinator:
         self._study.tell(number, state, values)
         self._ended[state] += 1
         self._emit(TrialEnded(number, state, values, reason, facts or {}, time.time()))
-
-    def _check_failures(self) -> None:
-        failed, allowed = self._ended["FAILED"], self._settings.max_failure_rate * self._settings.n_trials
-        if failed > allowed:
-            raise SweepFailed(
-                f"{failed} of {self._settings.n_trials} trials failed, more than "
-                f"hydra.sweeper.max_failure_rate={self._settings.max_failure_rate} allows. The reasons are above."
-            )

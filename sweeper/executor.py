@@ -49,9 +49,9 @@ class Done:
 @dataclass(frozen=True)
 class Raised:
     slot: int
-    kind: str  # the exception's class
-    message: str
-    traceback: str
+    reason: str  # the exception's class and message
+    told: str  # what helps the user most: the message of a SweeperError, the traceback of any other
+    place: str | None  # where it was raised: the same place again means the same mistake; None for a matter of chance
 
 
 @dataclass(frozen=True)

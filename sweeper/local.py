@@ -5,9 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -36,14 +35,15 @@ class LocalExecutor:
     def __init__(
         self,
         slots: int | None = None,
+        most: int | None = None,
         threads: int | None = None,
         recycle_after: int = 50,
         memory_limit: float | None = None,
         preload: Sequence[str] = (),
     ):
-        """slots: None is one a GPU, else one a core. threads: of a slot. memory_limit: GB, see executor/local.yaml."""
+        """slots: None is one a GPU, else one a core, but never more than `most`. The rest: see executor/local.yaml."""
         self._gpus, cores = _gpus(), len(os.sched_getaffinity(0))
-        self.slots = slots or len(self._gpus) or cores
+        self.slots = min(slots or len(self._gpus) or cores, most or cores)
         self._threads = threads or max(1, cores // self.slots)
         self._recycle_after = recycle_after
         self._memory_limit = memory_limit
@@ -69,15 +69,17 @@ class LocalExecutor:
         messages: list[Message] = []
         for connection in wait(list(by_connection), timeout):
             messages += self._receive(by_connection[connection])
-        return messages
+        return messages + [self._bury(number) for number in self._lost()]
 
     def close(self) -> None:
         for p in self._processes.values():
-            p.process.kill()
-        for p in self._processes.values():
-            p.process.join()
-            p.connection.close()
+            _end(p)
         self._processes.clear()
+
+    def _lost(self) -> list[int]:
+        """Slots that ended while a process that they had started still holds their connection open."""
+        gone = [number for number, p in self._processes.items() if p.process.exitcode is not None]
+        return [number for number in gone if not self._processes[number].connection.poll()]
 
     def _spawn(self, number: int) -> None:
         ours, theirs = multiprocessing.Pipe()
@@ -85,7 +87,7 @@ class LocalExecutor:
         process = multiprocessing.get_context("spawn").Process(
             target=slot.main, args=(number, theirs, str(log), tuple(self._preload)), name=f"slot-{number}"
         )
-        with _environment(self._environment(number)), _deaf_to_interrupts():
+        with _environment(self._environment(number)), _deaf_to_signals():
             process.start()
         theirs.close()
         self._processes[number] = _Process(process, ours, log)
@@ -139,22 +141,32 @@ class LocalExecutor:
     def _bury(self, number: int) -> Died:
         p = self._processes[number]
         p.process.join(_BURIAL)
-        p.process.kill()  # it closed its connection, yet it lives
-        p.process.join()
+        _end(p)
         reason = _reason(p)
         if not p.ready:
             self._failed_starts += 1
             if self._failed_starts >= _FAILED_STARTS:
-                raise SweeperError(f"The slots die before they are ready: {reason}. Their output is in {p.log}.")
+                raise SweeperError(
+                    f"The slots die before they are ready ({reason}). Their output is in {p.log}, or above. "
+                    'A script that starts a sweep needs its `if __name__ == "__main__":`.'
+                )
         self._replace(number)
         return Died(number, reason)
 
     def _replace(self, number: int) -> None:
-        p = self._processes.pop(number)
-        p.process.kill()
-        p.process.join()
-        p.connection.close()
+        _end(self._processes.pop(number))
         self._spawn(number)
+
+
+def _end(p: _Process) -> None:
+    """Kills a slot, if it still lives, with all that it has started."""
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(p.process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+    p.process.kill()
+    p.process.join()
+    p.connection.close()
 
 
 def _reason(p: _Process) -> str:
@@ -163,7 +175,7 @@ def _reason(p: _Process) -> str:
         name = signal.Signals(-code).name
         hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
         return f"killed by {name}{hint}"
-    last = p.log.read_text(errors="replace").strip().splitlines()[-1:]
+    last = p.log.read_text(errors="replace").strip().splitlines()[-1:] if p.log.exists() else []
     return f"exit code {code}: {''.join(last)}"
 
 
@@ -191,13 +203,13 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Ctrl-C reaches every process of the terminal, but only the coordinator acts on it. A child inherits 'ignore'."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _deaf_to_signals() -> Iterator[None]:
+    """Ctrl-C, and often SIGTERM, reaches a whole group of processes, but only the coordinator acts on it.
+
+    A child inherits what is blocked; what came meanwhile reaches this process afterwards.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -11,7 +11,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from sweeper import settings
-from sweeper.errors import SweeperError
+from sweeper.errors import ConfigError, SweeperError
 
 
 class StudySweeper(Sweeper):
@@ -26,6 +26,7 @@ class StudySweeper(Sweeper):
         from sweeper import sweep  # Optuna starts there
 
         try:
+            self._check_launcher()
             code = sweep.run(settings.read(self._keys), arguments, self._config, self._context, self._task)
         except SweeperError as error:
             print(f"\n{error}", file=sys.stderr)
@@ -34,6 +35,14 @@ class StudySweeper(Sweeper):
             code = sweep.INTERRUPTED
         if code:
             sys.exit(code)
+
+    def _check_launcher(self) -> None:
+        launcher = self._config.hydra.launcher.get("_target_", "")
+        if not launcher.endswith(".BasicLauncher"):
+            raise ConfigError(
+                f"hydra/launcher: {launcher} is not used by hydra/sweeper=study, whose slots come from "
+                "hydra/sweeper/executor. Leave hydra/launcher out."
+            )
 
 
 def register() -> None:

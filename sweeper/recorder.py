@@ -14,13 +14,13 @@ from rich.console import Console
 from sweeper import command, model_log, record, results
 from sweeper.errors import ConfigError
 from sweeper.events import Event, SweepEnded, SweepStarted
-from sweeper.journal import Journal
+from sweeper.journal import NAME, Journal
 from sweeper.keeper import Keeper
 from sweeper.mirror import Mirror
 from sweeper.progress import Progress
 from sweeper.tracking import Tracking, describe
 
-_PATIENCE = 60.0  # seconds that a finished sweep waits for MLflow
+_PATIENCE, _IMPATIENCE = 60.0, 10.0  # seconds that a finished, a broken-off sweep waits for MLflow
 
 
 def claim(folder: Path) -> Journal:
@@ -87,9 +87,13 @@ class Recorder:
         results.write(sweep)
         self.emit(SweepEnded(state, reason, best and best.number, time.time()))
         self._progress.close()
-        trouble = self._mirror.close(_PATIENCE)
-        if log_model and best and best.model.exists() and not trouble:
-            trouble = self._log(best, log_model)
+        try:
+            with Console().status("Waiting for MLflow"):
+                trouble = self._mirror.close(_PATIENCE if state == "FINISHED" else _IMPATIENCE)
+                if log_model and best and best.model.exists() and not trouble:
+                    trouble = self._log(best, log_model)
+        except KeyboardInterrupt:
+            trouble = f"Interrupted while MLflow was brought up to date. {self._folder / NAME} has it all."
         if best or len(sweep.trials) > 1:
             results.summary(record.read(self._folder, curves=False), Console())
         if trouble:

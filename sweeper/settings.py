@@ -39,9 +39,9 @@ def read(keys: dict[str, Any]) -> Settings:
         if key not in known:
             raise ConfigError(f"hydra.sweeper.{key} is not a setting. Choose from {', '.join(known)}.")
     settings = Settings(**keys)
-    for direction in settings.directions:
-        if direction not in ("minimize", "maximize"):
-            raise ConfigError(f"hydra.sweeper.direction={direction}: give minimize or maximize, or a list of them.")
+    if not settings.direction or not set(settings.directions) <= {"minimize", "maximize"}:
+        given = settings.direction
+        raise ConfigError(f"hydra.sweeper.direction={given}: give minimize or maximize, or a list of them.")
     for key, low in (("n_trials", 1), ("n_jobs", 1), ("max_retries", 0), ("keep_models", 1)):
         value = getattr(settings, key)
         if value is not None and (not isinstance(value, int) or value < low):

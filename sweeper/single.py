@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -17,22 +18,23 @@ from sweeper.recorder import Recorder, begin, claim
 def run(cfg: DictConfig, folder: Path) -> float:
     """Trains what `cfg` describes; returns the value of its best epoch."""
     hydra = HydraConfig.get()
-    started = begin(folder, cfg.optimized_metric, (hydra.sweeper.direction,), 1, hydra)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does: with everything written
+    started = begin(folder, cfg.optimized_metric, (trial.direction(cfg.optimized_metric),), 1, hydra)
     followed = tracking.read(cfg, hydra.runtime.choices, hydra.job.name)
     with ExitStack() as stack:
         journal = stack.enter_context(closing(claim(folder)))
         recorder = Recorder(journal, folder, started, slots=1, keep=1, tracking=followed)
         stack.enter_context(closing(recorder))
-        recorder.emit(TrialStarted(0, 0, {}, command.training(hydra.overrides.task), ".", _now()))
+        recorder.emit(TrialStarted(0, 0, {}, command.training(hydra.overrides.task), ".", time.time()))
         result = _train(cfg, folder, recorder)
-        recorder.emit(TrialEnded(0, "FINISHED", (result.value,), None, result.facts, _now()))
+        recorder.emit(TrialEnded(0, "FINISHED", (result.value,), None, result.facts, time.time()))
         recorder.end("FINISHED", log_model=lambda function, *arguments: function(*arguments))
     return result.value
 
 
 def _train(cfg: DictConfig, folder: Path, recorder: Recorder) -> trial.TrialResult:
     def report(epoch: int, value: float, metrics: Metrics) -> bool:
-        recorder.emit(EpochReported(0, epoch, value, metrics, _now()))
+        recorder.emit(EpochReported(0, epoch, value, metrics, time.time()))
         return False
 
     try:
@@ -40,10 +42,6 @@ def _train(cfg: DictConfig, folder: Path, recorder: Recorder) -> trial.TrialResu
     except BaseException as error:
         state = "INTERRUPTED" if isinstance(error, KeyboardInterrupt) else "FAILED"
         reason = f"{type(error).__name__}: {error}"
-        recorder.emit(TrialEnded(0, state, None, reason, time=_now()))
+        recorder.emit(TrialEnded(0, state, None, reason, time=time.time()))
         recorder.end(state, reason)
         raise
-
-
-def _now() -> float:
-    return time.time()

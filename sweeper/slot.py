@@ -9,18 +9,20 @@ import os
 import pickle
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
 import cloudpickle
+import numpy as np
 from hydra.core.singleton import Singleton
 from hydra.core.utils import run_job
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict
 
+from sweeper.errors import Diverged, SweeperError
 from sweeper.events import Metrics
 from sweeper.executor import Call, Done, Raised, Ready, Reported, TrialJob
 
@@ -62,10 +64,10 @@ def _run(number: int, job: TrialJob | Call, work: Work, connection: Connection) 
             job.function(*job.arguments)
             return Done(number, ())
         result = _run_trial(job, work, report)
-        return Done(number, _values(result), getattr(result, "facts", {}))
-    except Exception as error:
+        return Done(number, _values(result), _facts(getattr(result, "facts", {})))
+    except (Exception, SystemExit) as error:
         traceback.print_exc()  # into the slot's log
-        return Raised(number, type(error).__name__, str(error), traceback.format_exc())
+        return _raised(number, error)
 
 
 def _run_trial(job: TrialJob, work: Work, report: Callable[..., bool]) -> Any:
@@ -84,6 +86,22 @@ def _run_trial(job: TrialJob, work: Work, report: Callable[..., bool]) -> Any:
         hydra_context=work.context,
     )
     return done.return_value
+
+
+def _raised(number: int, error: BaseException) -> Raised:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return Raised(
+        number,
+        reason=f"{type(error).__name__}: {error}",
+        told=str(error) if isinstance(error, SweeperError) else traceback.format_exc(),
+        place=None if isinstance(error, Diverged) else f"{type(error).__name__} {last.filename}:{last.lineno}",
+    )
+
+
+def _facts(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers and text: what a journal can hold and a leaderboard show."""
+    plain = {key: fact.item() if isinstance(fact, np.generic) else fact for key, fact in told.items()}
+    return {key: fact if isinstance(fact, int | float | str | None) else str(fact) for key, fact in plain.items()}
 
 
 def _values(result: Any) -> tuple[float, ...]:

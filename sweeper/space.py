@@ -35,8 +35,9 @@ class Space:
     def suggest(self, trial: Trial) -> dict[str, Any]:
         """Draws a value for each active dimension: config groups first, they decide which others there are."""
         choices = {key: _suggest(trial, key, self.typed[key]) for key in self.groups}
-        rest = {key: of for key, of in self.typed.items() if key not in choices} | self.of_groups(choices)
-        return choices | {key: _suggest(trial, key, of) for key, of in rest.items()}
+        rest = {key: _suggest(trial, key, of) for key, of in self.typed.items() if key not in choices}
+        brought = self.of_groups(choices)
+        return choices | rest | {key: _suggest(trial, _name(key, choices), of) for key, of in brought.items()}
 
     def unconditional(self) -> Dimensions:
         """Raises: ConfigError if a config group is searched, so that the dimensions may differ from trial to trial."""
@@ -64,21 +65,23 @@ def build(
     compose: overrides -> the composed config.
     Raises: ConfigError if a value cannot be parsed, a dimension is empty, or there is none.
     """
-    typed = parse((f"{key}={value}" for key, value in (params or {}).items()), loader, "hydra.sweeper.params: ")
-    typed |= parse(arguments, loader)
+    given = parse(arguments, loader)
+    taken = {parsed.key_or_group for parsed in given.values()}
+    defaults = parse((_line(key, value) for key, value in (params or {}).items()), loader, "hydra.sweeper.params: ")
+    typed = {key: parsed for key, parsed in defaults.items() if parsed.key_or_group not in taken} | given
     swept = {key: distribution(parsed) for key, parsed in typed.items() if parsed.is_sweep_override()}
     fixed = tuple(parsed.input_line for key, parsed in typed.items() if key not in swept)
     groups = tuple(key for key in swept if loader.get_group_options(typed[key].key_or_group))
-    taken = {parsed.key_or_group for parsed in typed.values()}
+    taken |= {parsed.key_or_group for parsed in typed.values()}
     known: dict[tuple, Dimensions] = {}
 
     def of_groups(choices: dict[str, Any]) -> Dimensions:
         chosen = tuple(sorted(choices.items()))
         if chosen not in known:
             config = compose([*fixed, *(override(key, value) for key, value in chosen)])
-            lines = (f"{key}={value}" for key, value in _spaces(config).items() if key not in taken)
+            lines = (_line(key, value) for key, value in _spaces(config).items() if key not in taken)
             found = parse(lines, loader, "space: ")
-            known[chosen] = {key: distribution(parsed) for key, parsed in found.items() if parsed.is_sweep_override()}
+            known[chosen] = {key: distribution(parsed) for key, parsed in found.items()}
         return known[chosen]
 
     if not swept and not of_groups({}):
@@ -109,6 +112,8 @@ def distribution(parsed: Override) -> BaseDistribution:
     Raises: ConfigError if it is empty, or a logarithm is asked of what is not positive.
     """
     sweep = parsed.value()
+    if not parsed.is_sweep_override():
+        raise ConfigError(f"{parsed.input_line} is no range. Give one, for instance choice(16, 32) or interval(0, 1).")
     match sweep:
         case IntervalSweep():
             return _interval(parsed, sweep)
@@ -130,6 +135,17 @@ def override(key: str, category: Any) -> str:
         case bool():
             return f"{key}={str(category).lower()}"
     return f"{key}={category}"
+
+
+def _line(key: str, value: Any) -> str:
+    return f"{key}={value}" if isinstance(value, str) else override(key, value)
+
+
+def _name(key: str, choices: Mapping[str, Any]) -> str:
+    """Optuna's name of a dimension: `model.width@custom` while models are searched, for each has its own width."""
+    group = key.split(".")[0]
+    option = choices.get(group) or choices.get(f"+{group}")
+    return f"{key}@{option}" if option else key
 
 
 def _interval(parsed: Override, sweep: IntervalSweep) -> BaseDistribution:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.utils import get_class, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
@@ -46,20 +47,16 @@ class Study:
         """Raises: ConfigError if sampler, pruner, storage or direction do not fit each other or the space."""
         self.space = space
         sampler, self.size = _sampler(settings, space)
-        self._study = optuna.create_study(
-            storage=_storage(settings.storage, folder),
-            sampler=sampler,
-            pruner=_instantiate(settings.pruner, "hydra.sweeper.pruner"),
-            study_name=settings.study_name or folder.name,
-            directions=list(settings.directions),
-            load_if_exists=True,
-        )
+        self._study = _create(settings, sampler, folder)
         self._running: dict[int, optuna.Trial] = {}
         self._reported: dict[int, int] = {}  # the last epoch heard of a running trial
 
     def ask(self) -> Proposal:
         trial = self._study.ask()
-        params = self.space.suggest(trial)
+        try:
+            params = self.space.suggest(trial)
+        except ValueError as error:  # the choices of a dimension cannot change within a study
+            raise ConfigError(f"Study {self._study.study_name} began with another space: {error}") from error
         self._running[trial.number] = trial
         return Proposal(trial.number, params, self.space.overrides(params))
 
@@ -83,7 +80,30 @@ class Study:
                 raise
 
 
-def _sampler(settings: Settings, space: Space) -> tuple[Any, int | None]:
+def _create(settings: Settings, sampler: BaseSampler, folder: Path) -> optuna.Study:
+    try:
+        study = optuna.create_study(
+            storage=_storage(settings.storage, folder),
+            sampler=sampler,
+            pruner=_instantiate(settings.pruner, "hydra.sweeper.pruner"),
+            study_name=settings.study_name or folder.name,
+            directions=list(settings.directions),
+            load_if_exists=True,
+        )
+    except ConfigError:
+        raise
+    except Exception as error:  # Optuna's, and those of every kind of database
+        raise ConfigError(f"hydra.sweeper.storage={settings.storage} cannot hold the study: {error}") from error
+    held = tuple(direction.name.lower() for direction in study.directions)
+    if held != settings.directions:
+        raise ConfigError(
+            f"Study {study.study_name} in {settings.storage} was begun with direction {', '.join(held)}, not "
+            f"{', '.join(settings.directions)}. Give that one, or another hydra.sweeper.study_name."
+        )
+    return study
+
+
+def _sampler(settings: Settings, space: Space) -> tuple[BaseSampler, int | None]:
     """The sampler, and how many different trials it can draw where that is bounded."""
     node = settings.sampler
     if not _is_grid(node):
@@ -94,7 +114,7 @@ def _sampler(settings: Settings, space: Space) -> tuple[Any, int | None]:
 
 
 def _is_grid(node: Any) -> bool:
-    return isinstance(node, DictConfig) and issubclass(get_class(node["_target_"]), optuna.samplers.GridSampler)
+    return isinstance(node, DictConfig) and node.get("_target_") == "optuna.samplers.GridSampler"
 
 
 def _grid_points(key: str, of: Any) -> list[Any]:

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from sweeper import space, tracking
 from sweeper.coordinator import Coordinator
-from sweeper.errors import SweeperError
+from sweeper.errors import ConfigError
 from sweeper.executor import Executor
 from sweeper.journal import Journal
 from sweeper.recorder import Recorder, begin, claim
@@ -43,22 +43,23 @@ def run(
     folder = Path(config.hydra.sweep.dir)
     with ExitStack() as stack:
         journal = stack.enter_context(closing(claim(folder)))
-        executor: Executor = stack.enter_context(closing(instantiate(settings.executor, slots=settings.n_jobs)))
+        executor: Executor = stack.enter_context(closing(_executor(settings)))
         # The slots import TensorFlow while this process composes and imports MLflow.
         executor.start(Work(context, config, task, Singleton.get_state()).pickled(), str(folder / "slots"))
         study = _study(settings, arguments, config, context)
         settings = replace(settings, n_trials=min(settings.n_trials, study.size or settings.n_trials))
         recorder = stack.enter_context(closing(_recorder(settings, config, journal, folder, executor.slots)))
-        coordinator = Coordinator(study, executor, settings, recorder.emit, _naming(config))
+        coordinator = Coordinator(study, executor, settings, recorder.emit, _naming(config, context))
         failure = _search(coordinator)
+        if not failure and not coordinator.stop_requested:
+            recorder.end("FINISHED", log_model=coordinator.call)
+            return 0
+        executor.close()  # before MLflow is waited for: nothing trains on
         if failure:
             recorder.end("FAILED", str(failure))
             raise failure
-        if coordinator.stop_requested:
-            recorder.end("INTERRUPTED", "the user stopped it")
-            return INTERRUPTED
-        recorder.end("FINISHED", log_model=coordinator.call)
-        return 0
+        recorder.end("INTERRUPTED", "the user stopped it")
+        return INTERRUPTED
 
 
 def _pinned(config: DictConfig) -> DictConfig:
@@ -82,24 +83,33 @@ def _study(settings: Settings, arguments: Sequence[str], config: DictConfig, con
     return Study(settings, dimensions, Path(config.hydra.sweep.dir))
 
 
-def _naming(config: DictConfig) -> Callable[[int, list[str]], str]:
+def _executor(settings: Settings) -> Executor:
+    if settings.executor is None:
+        raise ConfigError(
+            "hydra.sweeper.executor=null: nothing would run the trials. Choose hydra/sweeper/executor=local"
+        )
+    return instantiate(settings.executor, slots=settings.n_jobs, most=settings.n_trials)
+
+
+def _naming(config: DictConfig, context: HydraContext) -> Callable[[int, list[str]], str]:
     """Number and overrides of a trial -> its folder in the sweep's, as hydra.sweep.subdir wants it."""
-    config = config.copy()
 
-    def subdir(number: int, overrides: list[str]) -> str:
-        with open_dict(config):
-            config.hydra.job.id = config.hydra.job.num = number
-            config.hydra.job.override_dirname = ",".join(overrides)
-        return str(config.hydra.sweep.subdir)
+    def composed(number: int, overrides: list[str]) -> str:
+        trial = context.config_loader.load_sweep_config(config, overrides)
+        with open_dict(trial):
+            trial.hydra.job.id = trial.hydra.job.num = number
+        return str(trial.hydra.sweep.subdir)
 
-    return subdir
+    by_number = OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"] == "${hydra.job.num}"
+    return (lambda number, overrides: str(number)) if by_number else composed  # to compose takes 0.1 s
 
 
-def _search(coordinator: Coordinator) -> SweeperError | None:
+def _search(coordinator: Coordinator) -> Exception | None:
+    """What ended the search before its time. Even a bug of ours must leave a sweep with its results written."""
     try:
         with _stopping_on_signals(coordinator):
             coordinator.run()
-    except SweeperError as error:
+    except Exception as error:
         return error
     return None
 

@@ -1,6 +1,8 @@
 """A user's own project in small: its config, its task, our sweeper. The task costs nothing, so the engine shows."""
 
 import os
+import subprocess
+import sys
 import time
 
 import hydra
@@ -15,6 +17,13 @@ def climb(cfg: DictConfig, report) -> float:
         raise ValueError("no hill here")
     if cfg.fail == "exit":
         os._exit(7)
+    if cfg.fail == "quit":
+        sys.exit("please mend your config")
+    if cfg.fail == "orphan":
+        subprocess.Popen(["sleep", "20"], close_fds=False)  # holds the connection of its dead parent open
+        os._exit(9)
+    if cfg.fail == "pair":
+        return 1.0, 2.0
     height = float("nan") if cfg.fail == "nan" else 1.0 if cfg.kind == "flat" else 1 - cfg.x**2
     for epoch in range(1, cfg.epochs + 1):
         time.sleep(cfg.pause)

@@ -223,6 +223,13 @@ def test_a_folder_that_holds_a_sweep_is_not_written_into(sweep):
         ([X, "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: give a whole number of at least 1"),
         ([X, "hydra.sweeper.direction=up"], "hydra.sweeper.direction=up: give minimize or maximize"),
         ([X, "hydra.sweeper.max_failure_rate=2"], "hydra.sweeper.max_failure_rate=2: give a share"),
+        (["+hill=broken"], "hill.width=7 is no range"),
+        (
+            [X, "hydra/launcher=basic", "hydra.launcher._target_=somebody.SlurmLauncher"],
+            "is not used by hydra/sweeper=study",
+        ),
+        ([X, "hydra.sweeper.storage=nowhere"], "hydra.sweeper.storage=nowhere cannot hold the study"),
+        ([X, "hydra.sweeper.direction=null"], "hydra.sweeper.direction=None: give minimize or maximize"),
         ([X, "+optimized_metric=val_loss"], "Add hydra.sweeper.direction=minimize"),
         ([X, "hydra/sweeper/sampler=grid"], "x is an interval, which has no grid"),
         ([X, "+hydra.sweeper.sampler.speed=3"], "hydra.sweeper.sampler: optuna.samplers.TPESampler refused"),
@@ -234,3 +241,52 @@ def test_a_bad_setting_ends_with_one_sentence_and_no_sweep(sweep, arguments, com
     assert complaint in output
     assert "Traceback" not in output
     assert not Path("sweep", journal.NAME).exists()
+
+
+def test_a_dead_slot_is_noticed_though_its_child_holds_the_connection(sweep):
+    code, output = sweep("fail=never,orphan", "hydra/sweeper/sampler=grid", "hydra.sweeper.max_failure_rate=0.5")
+    assert code == 0, output
+    assert {trial.params["fail"]: trial.state for trial in trials()} == {"never": "FINISHED", "orphan": "FAILED"}
+    assert max(trial.seconds for trial in trials()) < 15  # the child lives 20
+
+
+@pytest.mark.parametrize(
+    ("fail", "reason"), [("quit", "SystemExit: please mend your config"), ("pair", "returned 2 values for 1")]
+)
+def test_a_task_that_does_not_return_its_value_fails_once_with_its_reason(sweep, fail, reason):
+    code, output = sweep(f"fail=never,{fail}", "hydra/sweeper/sampler=grid", "hydra.sweeper.max_failure_rate=0.5")
+    assert code == 0, output
+    failed = [event for event in events() if isinstance(event, TrialEnded) and event.state != "FINISHED"]
+    assert [event.state for event in failed] == ["FAILED"]
+    assert reason in failed[0].reason
+
+
+def test_each_option_of_a_searched_group_brings_its_own_space(sweep):
+    code, output = sweep("+hill=steep,wide", "hydra/sweeper/sampler=random", "hydra/sweeper/pruner=none")
+    assert code == 0, output
+    widths = {"steep": {1, 2}, "wide": {30, 40, 50}}
+    assert {trial.params["+hill"] for trial in trials()} == set(widths)
+    for trial in trials():
+        assert trial.params["hill.width"] in widths[trial.params["+hill"]]
+
+
+def test_a_folder_can_be_named_by_what_a_trial_draws(sweep):
+    code, output = sweep("x=1,2", "hydra/sweeper/sampler=grid", "hydra.sweep.subdir='x_${x}'")
+    assert code == 0, output
+    assert {trial.folder.name: trial.params["x"] for trial in trials()} == {"x_1": 1, "x_2": 2}
+    assert all((trial.folder / "app.log").exists() for trial in trials())
+
+
+def test_a_sweep_that_breaks_still_ends_with_its_results_written(sweep):
+    code, output = sweep(X, "hydra.sweep.subdir='${nowhere}'")
+    assert code == 1
+    assert "nowhere" in output
+    assert record.read(Path("sweep")).ended.state == "FAILED"
+
+
+def test_an_old_study_is_not_searched_in_another_direction(sweep):
+    storage = ["hydra.sweeper.storage='sqlite:///study.db'", "hydra.sweeper.study_name=hills"]
+    assert sweep(X, *storage)[0] == 0
+    code, output = sweep(X, *storage, "hydra.sweep.dir=again", "hydra.sweeper.direction=minimize")
+    assert code == 2
+    assert "begun with direction maximize" in output
