@@ -56,7 +56,7 @@ class Coordinator:
     def run(self) -> None:
         """Until n_trials are told, or `stop_requested`; then running trials end as INTERRUPTED.
 
-        Raises: SweepFailed, or the SweeperError that the first trials met; all that ran is told and written by then.
+        Raises: SweepFailed if it makes no sense to go on; all that ran is told and written by then.
         """
         try:
             while not self.stop_requested and (self._running or self._again or self._asked < self._settings.n_trials):

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from sweeper.errors import Diverged
 from sweeper.events import Metrics, Report
-from sweeper.trainer import Trainer
+from sweeper.trainer import Trainer, direction
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class _Epochs(keras.callbacks.Callback):
         if not self.best:
             return True
         new, old = metrics[self._metric], self.best[self._metric]
-        return new < old if self._metric.endswith("loss") else new > old
+        return new < old if direction(self._metric) == "minimize" else new > old
 
     def _refuse_divergence(self, loss: float) -> None:
         if not math.isfinite(loss):

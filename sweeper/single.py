@@ -13,13 +13,14 @@ from omegaconf import DictConfig
 from sweeper import command, tracking, trial
 from sweeper.events import EpochReported, Metrics, TrialEnded, TrialStarted
 from sweeper.recorder import Recorder, begin, claim
+from sweeper.trainer import direction
 
 
 def run(cfg: DictConfig, folder: Path) -> float:
     """Trains what `cfg` describes; returns the value of its best epoch."""
     hydra = HydraConfig.get()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does: with everything written
-    started = begin(folder, cfg.optimized_metric, (trial.direction(cfg.optimized_metric),), 1, hydra)
+    started = begin(folder, cfg.optimized_metric, (direction(cfg.optimized_metric),), 1, hydra)
     followed = tracking.read(cfg, hydra.runtime.choices, hydra.job.name)
     with ExitStack() as stack:
         journal = stack.enter_context(closing(claim(folder)))

@@ -9,6 +9,11 @@ from sweeper.errors import ConfigError
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
+def direction(metric: str) -> str:
+    """Where a metric gets better: a loss when it falls, all others when they rise."""
+    return "minimize" if metric.endswith("loss") else "maximize"
+
+
 @dataclass(frozen=True)
 class Trainer:
     """Raises: ConfigError for a value that cannot train."""

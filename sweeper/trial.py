@@ -31,10 +31,6 @@ def never_stop(epoch: int, value: float, metrics: Metrics) -> bool:
     return False
 
 
-def direction(metric: str) -> str:
-    return "minimize" if metric.endswith("loss") else "maximize"
-
-
 def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> TrialResult:
     """Trains the network that `cfg` describes; writes config.yaml into `folder` and, if not stopped, the network.
 
