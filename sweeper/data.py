@@ -33,6 +33,7 @@ class Dataset:
     classes: tuple[str, ...]
     mean: tuple[float, ...]  # per channel over the training pixels, in 0..255
     std: tuple[float, ...]
+    drawn: bool = False  # each epoch draws every training label anew from its distribution
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -2,43 +2,106 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import tensorflow as tf
 
-from sweeper.augment import Augment
+from sweeper.augment import Augment, Batch
 from sweeper.data import Dataset, Split
 
+BALANCED = "balanced"
 
-def training(data: Dataset, batch_size: int, augment: Augment | None, seed: int) -> tf.data.Dataset:
-    """Endlessly different epochs over `data.train`, the same ones for the same seed.
+
+def training(
+    data: Dataset,
+    batch_size: int,
+    augment: Augment | None,
+    seed: int,
+    *,
+    label_smoothing: float = 0.0,
+    class_weights: str | None = None,
+    first_step: int = 0,
+) -> tf.data.Dataset:
+    """Endless batches of `data.train`. Each is a function of `seed` and its step alone: a training can go on anywhere.
 
     The rest that fills no batch is left out of an epoch, another rest each time: a batch of a few images would give
     batch norm poor statistics. A batch never holds more than the data set.
-    Yields: images (batch, height, width, channels) float32, labels (batch,) int64 or (batch, classes) float32.
+    label_smoothing: share of each label spread over all classes (Szegedy et al. 2016, arXiv:1512.00567).
+    class_weights: "balanced" adds to each batch the weights of its images (batch,) float32, so that all classes count
+        the same.
+    Yields: images (batch, height, width, channels) float32, labels (batch, classes) float32[, weights].
     """
-    size = len(data.train)
-    rows = tf.data.Dataset.range(size).shuffle(size, seed=seed)  # shuffles row numbers, so that a batch is one gather
-    rows = rows.batch(min(batch_size, size), drop_remainder=True)
-    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-    images, labels = _on_cpu(data.train)
+    size, batch, per_epoch = len(data.train), min(batch_size, len(data.train)), steps(data, batch_size)
+    images, labels = _reader(data.train), tf.constant(_distributions(data.train, data.num_classes))
+    weights = tf.constant(_class_weights(data)) if class_weights == BALANCED else None
 
-    def load(rows: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        batch = tf.gather(images, rows)
+    def load(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        epoch, place = step // per_epoch, step % per_epoch
+        key = tf.stack([tf.constant(seed, tf.int64), epoch])
+        rows = _shuffled(place * batch + tf.range(batch, dtype=tf.int64), size, key)
+        label = tf.gather(labels, rows)
+        if data.drawn:
+            label = _draw(label, tf.gather(tf.random.stateless_uniform((size,), key), rows))
+        weight = () if weights is None else (tf.linalg.matvec(label, weights),)
+        image = images(rows)
         if augment is not None:
-            batch = augment(batch, seed)
-        return _z_score(batch, data.mean, data.std), tf.gather(labels, rows)
+            seeds = tf.stack([tf.constant(seed, tf.int64), step])
+            image, label = augment(Batch(image, label, rows, size, epoch, seeds, data.mean))
+        label = label * (1 - label_smoothing) + label_smoothing / data.num_classes
+        return _z_score(image, data.mean, data.std), label, *weight
 
-    return tf.data.Dataset.zip(rows, seeds).map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+    counted = tf.data.Dataset.counter(first_step)
+    return counted.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
 
 
-def evaluation(split: Split, mean: tuple[float, ...], std: tuple[float, ...], batch_size: int) -> tf.data.Dataset:
+def steps(data: Dataset, batch_size: int) -> int:
+    """Full batches an epoch of `training`."""
+    return max(1, len(data.train) // batch_size)
+
+
+def evaluation(split: Split, data: Dataset, batch_size: int) -> tf.data.Dataset:
     """All of `split` in its order. Shapes as in `training`; the last batch may be smaller."""
-    batches = tf.data.Dataset.from_tensor_slices(_on_cpu(split)).batch(batch_size)
-    return batches.map(lambda images, labels: (_z_score(images, mean, std), labels)).prefetch(2)
+    images, labels = _reader(split), tf.constant(_distributions(split, data.num_classes))
+    batches = tf.data.Dataset.range(len(split)).batch(batch_size)
+    return batches.map(lambda rows: (_z_score(images(rows), data.mean, data.std), tf.gather(labels, rows))).prefetch(2)
 
 
-def _on_cpu(split: Split) -> tuple[tf.Tensor, tf.Tensor]:
-    with tf.device("CPU:0"):
-        return tf.constant(split.images), tf.constant(split.labels)
+def _reader(split: Split) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Row numbers (batch,) -> their images. Read by NumPy: a tensor of all images would be a copy of what the slots of
+    a machine share in memory."""
+    height, width, channels = split.images.shape[1:]
+
+    def read(rows: tf.Tensor) -> tf.Tensor:
+        images = tf.numpy_function(split.images.__getitem__, [rows], tf.uint8, stateful=False)
+        return tf.ensure_shape(images, (*rows.shape, height, width, channels))
+
+    return read
+
+
+def _distributions(split: Split, classes: int) -> np.ndarray:
+    """Labels (N, classes) float32: a class number becomes all of that class."""
+    return split.labels if split.labels.ndim == 2 else np.eye(classes, dtype=np.float32)[split.labels]
+
+
+def _class_weights(data: Dataset) -> np.ndarray:
+    """(classes,) float32 that give each class the same total: N / (classes * its images); 0 for one without images."""
+    counts = _distributions(data.train, data.num_classes).sum(axis=0)
+    shares = len(data.train) / np.maximum(counts, 1e-9) / data.num_classes
+    return np.where(counts > 0, shares, 0).astype(np.float32)
+
+
+def _shuffled(places: tf.Tensor, size: int, key: tf.Tensor) -> tf.Tensor:
+    """The rows at these places of the permutation of 0..size-1 that `key` (2,) names."""
+    return tf.random.experimental.index_shuffle(places, key, size - 1)
+
+
+def _draw(labels: tf.Tensor, chances: tf.Tensor) -> tf.Tensor:
+    """One class for each distribution (batch, classes), one-hot: where the chance (batch,) falls in its sums."""
+    passed = tf.reduce_sum(tf.cast(tf.cumsum(labels, axis=1) <= chances[:, tf.newaxis], tf.int32), axis=1)
+    likeliest = tf.argmax(labels, axis=1, output_type=tf.int32)
+    classes = labels.shape[1]
+    return tf.one_hot(tf.where(passed < classes, passed, likeliest), classes)  # a sum may end just below 1
 
 
 def _z_score(images: tf.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> tf.Tensor:

@@ -21,6 +21,7 @@ class Settings:
     n_trials: int = 20  # in total
     n_jobs: int | None = None  # slots
     params: Any = None
+    spaces: Sequence[str] | None = None  # config groups
     max_retries: int = 2
     max_failure_rate: float = 0.0  # of n_trials
     keep_models: int = 5

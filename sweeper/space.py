@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,18 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from sweeper.errors import ConfigError
 
-Dimensions = dict[str, BaseDistribution]
+Dimensions = dict[str, BaseDistribution]  # by override key
 
 _NO_TEXT = {"null", "true", "false", "nan", "inf"}
 _LITERAL = ("[", "{", "'")  # how a category begins that Hydra reads as it stands
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A dimension from the `space` of a config group's file."""
+
+    name: str  # Optuna's: `model.width@custom` while models are searched, for each has its own width
+    distribution: BaseDistribution
 
 
 @dataclass(frozen=True)
@@ -30,14 +38,14 @@ class Space:
     fixed: tuple[str, ...]  # overrides of every trial
     typed: Dimensions  # from the command line and hydra.sweeper.params: present in every trial
     groups: tuple[str, ...]  # the keys of `typed` that choose a config group
-    of_groups: Callable[[dict[str, Any]], Dimensions]  # group choices -> the dimensions that their files bring
+    of_groups: Callable[[dict[str, Any]], dict[str, Brought]]  # group choices -> what their files bring
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
         """Draws a value for each active dimension: config groups first, they decide which others there are."""
         choices = {key: _suggest(trial, key, self.typed[key]) for key in self.groups}
         rest = {key: _suggest(trial, key, of) for key, of in self.typed.items() if key not in choices}
         brought = self.of_groups(choices)
-        return choices | rest | {key: _suggest(trial, _name(key, choices), of) for key, of in brought.items()}
+        return choices | rest | {key: _suggest(trial, of.name, of.distribution) for key, of in brought.items()}
 
     def unconditional(self) -> Dimensions:
         """Raises: ConfigError if a config group is searched, so that the dimensions may differ from trial to trial."""
@@ -46,7 +54,7 @@ class Space:
                 f"hydra/sweeper/sampler=grid needs one space for all trials, but {', '.join(self.groups)} may bring "
                 "its own. Choose another sampler, or sweep one option at a time."
             )
-        return self.typed | self.of_groups({})
+        return self.typed | {key: brought.distribution for key, brought in self.of_groups({}).items()}
 
     def overrides(self, params: Mapping[str, Any]) -> list[str]:
         """The fixed and the drawn values as Hydra's command line takes them."""
@@ -56,12 +64,14 @@ class Space:
 def build(
     arguments: Iterable[str],
     params: Mapping[str, Any] | None,
+    spaces: Collection[str] | None,
     loader: ConfigLoader,
     compose: Callable[[list[str]], DictConfig],
 ) -> Space:
     """The space of `python -m sweeper -m ARGUMENTS`.
 
     params: `hydra.sweeper.params`, {key: override value}; an argument of the same key wins, a constant fixes it.
+    spaces: the config groups whose files' own `space` is searched; None = all.
     compose: overrides -> the composed config.
     Raises: ConfigError if a value cannot be parsed, a dimension is empty, or there is none.
     """
@@ -73,15 +83,17 @@ def build(
     fixed = tuple(parsed.input_line for key, parsed in typed.items() if key not in swept)
     groups = tuple(key for key in swept if loader.get_group_options(typed[key].key_or_group))
     taken |= {parsed.key_or_group for parsed in typed.values()}
-    known: dict[tuple, Dimensions] = {}
+    known: dict[tuple, dict[str, Brought]] = {}
 
-    def of_groups(choices: dict[str, Any]) -> Dimensions:
+    def of_groups(choices: dict[str, Any]) -> dict[str, Brought]:
         chosen = tuple(sorted(choices.items()))
         if chosen not in known:
             config = compose([*fixed, *(override(key, value) for key, value in chosen)])
-            lines = (_line(key, value) for key, value in _spaces(config).items() if key not in taken)
-            found = parse(lines, loader, "space: ")
-            known[chosen] = {key: distribution(parsed) for key, parsed in found.items()}
+            ranges = {key: of for key, of in _spaces(config, spaces).items() if key not in taken}
+            found = parse((_line(key, value) for key, (_, value) in ranges.items()), loader, "space: ")
+            known[chosen] = {
+                key: Brought(_name(key, ranges[key][0], choices), distribution(parsed)) for key, parsed in found.items()
+            }
         return known[chosen]
 
     if not swept and not of_groups({}):
@@ -141,9 +153,8 @@ def _line(key: str, value: Any) -> str:
     return f"{key}={value}" if isinstance(value, str) else override(key, value)
 
 
-def _name(key: str, choices: Mapping[str, Any]) -> str:
-    """Optuna's name of a dimension: `model.width@custom` while models are searched, for each has its own width."""
-    group = key.split(".")[0]
+def _name(key: str, group: str, choices: Mapping[str, Any]) -> str:
+    """Optuna's name of a dimension that a group's file brings."""
     option = choices.get(group) or choices.get(f"+{group}")
     return f"{key}@{option}" if option else key
 
@@ -208,7 +219,18 @@ def _suggest(trial: Trial, key: str, of: BaseDistribution) -> Any:
     raise TypeError(f"{key}: no way to draw from {of}")
 
 
-def _spaces(config: DictConfig) -> dict[str, str]:
-    """`space` of every config group: {"hparams.lr": "interval(1e-4, 1e-2)"}."""
-    groups = {name: node for name, node in config.items() if isinstance(node, DictConfig) and "space" in node}
-    return {f"{name}.{key}": value for name, node in groups.items() for key, value in (node.space or {}).items()}
+def _spaces(config: DictConfig, groups: Collection[str] | None) -> dict[str, tuple[str, str]]:
+    """The ranges in the `space` of config groups, by override key: {"hparams.lr": ("hparams", "interval(1e-4, 1e-2)")}.
+
+    `/hparams.lr` in an optimizer's file is that optimizer's own range of hparams.lr, before the one of hparams.
+    """
+    own, absolute = {}, {}
+    for group, node in config.items():
+        if not isinstance(node, DictConfig) or "space" not in node or (groups is not None and group not in groups):
+            continue
+        for key, value in (node.space or {}).items():
+            if key.startswith("/"):
+                absolute[key[1:]] = group, value
+            else:
+                own[f"{group}.{key}"] = group, value
+    return own | absolute

@@ -79,7 +79,13 @@ def _recorder(settings: Settings, config: DictConfig, journal: Journal, folder: 
 
 def _study(settings: Settings, arguments: Sequence[str], config: DictConfig, context: HydraContext) -> Study:
     loader = context.config_loader
-    dimensions = space.build(arguments, settings.params, loader, lambda lines: loader.load_sweep_config(config, lines))
+    dimensions = space.build(
+        arguments,
+        settings.params,
+        settings.spaces,
+        loader,
+        lambda lines: loader.load_sweep_config(config, lines),
+    )
     return Study(settings, dimensions, Path(config.hydra.sweep.dir))
 
 

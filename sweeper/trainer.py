@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sweeper.errors import ConfigError
 
+METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")  # those named loss are minimized, the others maximized
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -22,6 +23,10 @@ class Trainer:
     batch_size: int  # images a step
     precision: str = "float32"
     patience: int | None = None  # epochs without a better value after which training stops; None = never
+    patience_metric: str = "val_accuracy"  # what `patience` watches
+    ema: float | None = None  # share of the running mean of the weights kept a step; None = the weights as they are
+    label_smoothing: float = 0.0  # share of each label spread over all classes
+    class_weights: str | None = None  # balanced: each class counts the same in the loss
     steps_per_execution: int = 1
     jit_compile: bool = False
 
@@ -30,7 +35,17 @@ class Trainer:
             number = getattr(self, key)
             if key == "patience" and number is None:
                 continue
-            if not isinstance(number, int) or number < 1:
+            if not isinstance(number, int) or isinstance(number, bool) or number < 1:
                 raise ConfigError(f"trainer.{key}={number}: not a count. Give a whole number from 1.")
-        if self.precision not in PRECISIONS:
-            raise ConfigError(f"trainer.precision={self.precision}: unknown. Give one of {', '.join(PRECISIONS)}.")
+        for key, choices in (
+            ("precision", PRECISIONS),
+            ("patience_metric", METRICS),
+            ("class_weights", (None, "balanced")),
+        ):
+            if getattr(self, key) not in choices:
+                known = ", ".join("null" if choice is None else choice for choice in choices)
+                raise ConfigError(f"trainer.{key}={getattr(self, key)}: unknown. Give one of {known}.")
+        for key in ("ema", "label_smoothing"):
+            share = getattr(self, key)
+            if share is not None and (not isinstance(share, int | float) or not 0 <= share < 1):
+                raise ConfigError(f"trainer.{key}={share}: not a share. Give a number from 0 to below 1.")

@@ -15,8 +15,7 @@ from sweeper.card import Card
 from sweeper.errors import ConfigError
 from sweeper.events import Metrics, Report
 from sweeper.record import CONFIG, MODEL
-
-METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")  # those named loss are minimized, the others maximized
+from sweeper.trainer import METRICS
 
 HPARAMS = {"lr": (0.0, math.inf), "dropout": (0.0, 1.0), "weight_decay": (0.0, math.inf)}  # from, to below
 
@@ -46,11 +45,19 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
     fit.reset(cfg.seed, trainer.precision)
     data = make(cfg, "dataset")
     net = make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
-    train = pipeline.training(data, trainer.batch_size, augment=make(cfg, "augment"), seed=cfg.seed)
-    validation = pipeline.evaluation(data.validation, data.mean, data.std, trainer.batch_size)
-    schedule = make(cfg, "schedule", steps=trainer.epochs * len(train))
+    train = pipeline.training(
+        data,
+        trainer.batch_size,
+        make(cfg, "augment"),
+        cfg.seed,
+        label_smoothing=trainer.label_smoothing,
+        class_weights=trainer.class_weights,
+    )
+    steps = pipeline.steps(data, trainer.batch_size)
+    validation = pipeline.evaluation(data.validation, data, trainer.batch_size)
+    schedule = make(cfg, "schedule", steps=trainer.epochs * steps)
     optimizer = make(cfg, "optimizer", learning_rate=schedule)
-    fitted = fit.fit(net, optimizer, train, validation, trainer, metric, report)
+    fitted = fit.fit(net, optimizer, train, steps, validation, trainer, metric, _told_to(schedule, report))
 
     facts = {"model": _word(cfg.model), "dataset": _word(cfg.dataset), "parameters": net.count_params()}
     if not fitted.stopped:
@@ -83,6 +90,18 @@ def make(cfg: DictConfig, group: str, **known: Any) -> Any:
     except (TypeError, ValueError, InstantiationException) as error:
         given = ", ".join(f"{group}.{key}={value}" for key, value in keys.items() if key != "_target_")
         raise ConfigError(f"{cfg[group]._target_} refuses what it was given ({given}): {error}") from error
+
+
+def _told_to(schedule: Any, report: Report) -> Report:
+    """A report that a schedule hears first if it waits for a plateau of the validation loss."""
+    if not hasattr(schedule, "end_epoch"):
+        return report
+
+    def told(epoch: int, value: float, metrics: Metrics) -> bool:
+        schedule.end_epoch(metrics["val_loss"])
+        return report(epoch, value, metrics)
+
+    return told
 
 
 def _check(cfg: DictConfig) -> None:

@@ -9,6 +9,7 @@ from tensorflow.python.framework.func_graph import FuncGraph
 from sweeper import fit, pipeline
 from sweeper.data import Dataset, Split
 from sweeper.errors import ConfigError, Diverged
+from sweeper.optimizer import ScheduleFreeAdamW
 from sweeper.trainer import PRECISIONS, Trainer
 from sweeper.trial import never_stop
 
@@ -35,10 +36,18 @@ def linear():
 def train(data=HARD, *, optimizer=None, metric="val_loss", report=never_stop, net=None, **trainer):
     trainer = Trainer(**{"epochs": 3, "batch_size": 16} | trainer)
     fit.reset(0, trainer.precision)
-    batches = pipeline.training(data, trainer.batch_size, None, seed=0)
-    validation = pipeline.evaluation(data.validation, data.mean, data.std, trainer.batch_size)
+    weights = trainer.class_weights
+    batches = pipeline.training(data, trainer.batch_size, None, seed=0, class_weights=weights)
+    steps = pipeline.steps(data, trainer.batch_size)
+    validation = pipeline.evaluation(data.validation, data, trainer.batch_size)
     optimizer = optimizer or keras.optimizers.SGD(0.1)
-    return fit.fit(net or linear(), optimizer, batches, validation, trainer, metric, report)
+    return fit.fit(net or linear(), optimizer, batches, steps, validation, trainer, metric, report)
+
+
+def judged(net, data=HARD):
+    """Loss and accuracy of a network on the validation images."""
+    net.compile(loss="categorical_crossentropy", metrics=["accuracy"])
+    return net.evaluate(pipeline.evaluation(data.validation, data, 16), verbose=0, return_dict=True)
 
 
 class Listener:
@@ -63,6 +72,10 @@ class Listener:
         ("patience", 0),
         ("steps_per_execution", 0),
         ("precision", "float64"),
+        ("patience_metric", "f1"),
+        ("ema", 1.0),
+        ("label_smoothing", -0.1),
+        ("class_weights", "heavy"),
     ],
 )
 def test_a_trainer_that_cannot_train_is_refused(key, value):
@@ -99,9 +112,7 @@ def test_the_best_epoch_is_kept_with_its_weights(metric, best):
     values = [value for _, value, _ in listener.heard]
     assert fitted.value == fitted.metrics[metric] == best(values)
     assert fitted.best_epoch == values.index(best(values)) + 1 < fitted.epochs == 4
-    net.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    again = pipeline.evaluation(HARD.validation, HARD.mean, HARD.std, 16)
-    assert net.evaluate(again, verbose=0, return_dict=True)[metric[4:]] == pytest.approx(fitted.value, rel=1e-5)
+    assert judged(net)[metric[4:]] == pytest.approx(fitted.value, rel=1e-5)
 
 
 def test_a_report_stops_the_training():
@@ -113,6 +124,59 @@ def test_patience_stops_epochs_after_the_best():
     """A rate of zero never gets better than its first epoch."""
     fitted = train(optimizer=keras.optimizers.SGD(0.0), epochs=50, patience=3)
     assert (fitted.best_epoch, fitted.epochs) == (1, 4)
+
+
+def test_patience_may_watch_another_metric():
+    """The loss falls on while the accuracy has long been 1."""
+    fitted = train(epochs=9, patience=2, patience_metric="val_accuracy")
+    assert fitted.epochs < fitted.best_epoch + 2 < 9
+    assert train(epochs=9, patience=2, patience_metric="val_loss").epochs == 9
+
+
+def test_an_average_of_the_weights_is_judged_and_kept_while_training_goes_on():
+    """It lags behind, and so is worse early on; the training loss shows that training does not know of it."""
+    plain, averaged = Listener(), Listener()
+    train(report=plain, epochs=5)
+    fit.reset(0, "float32")
+    net = linear()  # with the first one's weights
+    fitted = train(report=averaged, epochs=5, ema=0.9, net=net)
+    for (_, _, one), (_, _, other) in zip(plain.heard, averaged.heard, strict=True):
+        assert other["loss"] == pytest.approx(one["loss"], rel=1e-5)
+        assert other["val_loss"] > one["val_loss"]
+    assert judged(net)["loss"] == pytest.approx(fitted.value, rel=1e-5)
+
+
+@pytest.mark.parametrize("averaging", ["ema", "schedule_free"])
+def test_batch_norm_knows_the_averaged_weights(averaging):
+    """A training too fast for an average: the trained weights' statistics are far from its own."""
+    inputs = keras.Input((4, 4, 1))
+    x = keras.layers.Conv2D(4, 3, kernel_initializer="he_normal")(inputs)
+    x = keras.layers.BatchNormalization(momentum=0.9)(keras.layers.Dense(4, activation="relu")(x))
+    net = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(x)))
+    if averaging == "ema":
+        fitted = train(net=net, optimizer=keras.optimizers.Adam(0.3), ema=0.9, epochs=8)
+    else:
+        fitted = train(net=net, optimizer=ScheduleFreeAdamW(0.3), epochs=8)
+    assert judged(net)["loss"] == pytest.approx(fitted.value, rel=1e-5)
+    features = keras.Model(net.inputs, net.layers[-4].output)
+    images = (HARD.train.images - np.float32(100)) / np.float32(50)
+    seen = features(images).numpy()
+    norm = net.layers[-3]
+    np.testing.assert_allclose(norm.moving_mean, seen.mean(axis=(0, 1, 2)), rtol=0.1, atol=0.1)
+
+
+def test_class_weights_make_a_rare_class_count():
+    """One in eight is bright, and both look alike: unweighted, dark is the answer."""
+    labels = (np.arange(64) % 8 == 0).astype(np.int64)
+    split = Split(np.full((64, 4, 4, 1), 150, np.uint8), labels)
+    data = Dataset(split, split, split, CLASSES, mean=(100.0,), std=(50.0,))
+    shares = []
+    for weights in (None, "balanced"):
+        net = linear()
+        train(data, net=net, optimizer=keras.optimizers.SGD(0.01), epochs=60, class_weights=weights)
+        (answer,) = net(np.ones((1, 4, 4, 1))).numpy()  # 150 is one standard deviation above the mean
+        shares.append(float(answer[1]))
+    assert shares == pytest.approx([1 / 8, 1 / 2], abs=0.05)
 
 
 def test_divergence_stops_in_the_step_and_names_the_epoch():
@@ -143,8 +207,13 @@ def test_every_precision_trains(precision):
     assert train(precision=precision).metrics["val_accuracy"] == 1.0
 
 
-def test_steps_per_execution_change_no_result():
-    assert train(steps_per_execution=3).value == pytest.approx(train().value, rel=1e-5)
+@pytest.mark.parametrize("steps_per_execution", [2, 3, 100])
+def test_steps_per_execution_change_no_result(steps_per_execution):
+    """An epoch has 4 steps."""
+    optimizer = keras.optimizers.SGD(0.1)
+    fitted = train(optimizer=optimizer, steps_per_execution=steps_per_execution)
+    assert fitted.value == pytest.approx(train().value, rel=1e-5)
+    assert int(optimizer.iterations) == 3 * 4
 
 
 def test_a_training_leaves_no_graph_behind():

@@ -94,7 +94,7 @@ def test_more_images_than_fit_into_memory_at_once_keep_their_order(exported, sca
 
 def test_an_image_is_scaled_exactly_as_in_training(exported):
     data = digits.load(seed=0)
-    ((trained_on, _),) = pipeline.evaluation(data.validation, data.mean, data.std, batch_size=len(data.validation))
+    ((trained_on, _),) = pipeline.evaluation(data.validation, data, batch_size=len(data.validation))
     scaled = predict.preprocess(data.validation.images, card.read(exported / "trial"))
     assert scaled.dtype == np.float32
     np.testing.assert_allclose(scaled, trained_on, atol=1e-6)

@@ -19,11 +19,17 @@ def hydra():
         yield GlobalHydra.instance().config_loader()
 
 
-def build(loader, *arguments, params=None):
+def build(loader, *arguments, params=None, spaces=None):
     def composed(overrides):
         return compose("config", overrides)
 
-    return space.build(arguments, params, loader, composed)
+    return space.build(arguments, params, spaces or ["model", "hparams"], loader, composed)
+
+
+def build_schedules(loader, *arguments):
+    """As `-m hparams=search_schedule` does, whose file sets hydra.sweeper."""
+    settings = compose("config", ["hparams=search_schedule"], return_hydra_config=True).hydra.sweeper
+    return build(loader, "hparams=search_schedule", *arguments, params=settings.params, spaces=settings.spaces)
 
 
 def draw(searched, **values):
@@ -120,6 +126,55 @@ def test_the_space_of_a_chosen_config_group_is_searched(hydra):
         "hparams.dropout",
         "hparams.weight_decay",
     }
+
+
+def test_only_the_groups_named_in_spaces_bring_their_ranges(hydra):
+    assert "schedule.warmup" not in build(hydra, "hparams=search").unconditional()
+    assert "schedule.warmup" in build(hydra, "hparams=search", spaces=["hparams", "schedule"]).unconditional()
+
+
+def test_an_absolute_key_is_an_options_own_range_of_another_groups_key(hydra):
+    searched = build(hydra, "hparams=search", "optimizer=sgd", spaces=["hparams", "optimizer"])
+    assert searched.unconditional()["hparams.lr"] == FloatDistribution(1e-2, 0.5, log=True)
+    assert searched.unconditional()["hparams.dropout"] == FloatDistribution(0.1, 0.6)
+
+
+@pytest.mark.parametrize("lr", ["1e-3", "interval(1, 2)"])
+def test_a_typed_value_wins_over_an_options_own_range(hydra, lr):
+    searched = build(hydra, "hparams=search", "optimizer=sgd", f"hparams.lr={lr}", spaces=["hparams", "optimizer"])
+    assert searched.unconditional().get("hparams.lr") == (FloatDistribution(1, 2) if "(" in lr else None)
+
+
+def test_search_schedule_draws_an_optimizer_and_a_schedule_with_the_ranges_of_each(hydra):
+    searched = build_schedules(hydra)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    drawn = [study.ask() for _ in range(60)]
+    for trial in drawn:
+        searched.suggest(trial)
+    for trial in drawn:
+        optimizer, schedule = trial.params["optimizer"], trial.params["schedule"]
+        assert f"hparams.lr@{optimizer}" in trial.params
+        assert (f"schedule.warmup@{schedule}" in trial.params) == (schedule == "cosine")
+        assert (f"schedule.patience@{schedule}" in trial.params) == (schedule == "plateau")
+    assert len({trial.params["optimizer"] for trial in drawn}) == 7
+    assert len({trial.params["schedule"] for trial in drawn}) == 5
+
+
+def test_a_fixed_optimizer_leaves_search_schedule_its_own_ranges(hydra):
+    searched = build_schedules(hydra, "optimizer=lion", "schedule=step")
+    assert set(searched.unconditional()) == {
+        "hparams.lr",
+        "hparams.weight_decay",
+        "hparams.dropout",
+        "schedule.factor",
+    }
+
+
+def test_the_overrides_of_a_trial_name_the_key_and_not_the_option(hydra):
+    overrides = draw(build_schedules(hydra), optimizer="muon", schedule="cosine")
+    keys = [override.split("=")[0] for override in overrides]
+    assert {"optimizer", "schedule", "hparams.lr", "schedule.warmup"} <= set(keys)
+    assert len(keys) == len(set(keys))
 
 
 def test_the_command_line_wins_over_params_and_params_over_a_groups_space(hydra):

@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from sweeper import card, pipeline, trial
 from sweeper.datasets import digits
 from sweeper.errors import ConfigError
+from sweeper.trainer import METRICS
 
 DIGITS = ["dataset=digits", "dataset.train_size=200"]
 
@@ -28,15 +29,15 @@ def test_the_result_is_the_best_epochs_metric(trained):
     assert result.value == result.facts["val_accuracy"]
     assert result.facts["epochs"] == 2
     assert result.facts["best_epoch"] in (1, 2)
-    assert set(trial.METRICS) < set(result.facts)
+    assert set(METRICS) < set(result.facts)
 
 
 def test_the_saved_network_has_the_value_that_the_trial_reported(trained):
     result, folder = trained
     net = keras.models.load_model(folder / "model.keras")
     data = digits.load(seed=0, train_size=200)
-    net.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    _, accuracy = net.evaluate(pipeline.evaluation(data.validation, data.mean, data.std, 64), verbose=0)
+    net.compile(loss="categorical_crossentropy", metrics=["accuracy"])
+    _, accuracy = net.evaluate(pipeline.evaluation(data.validation, data, 64), verbose=0)
     assert accuracy == pytest.approx(result.value)
 
 
@@ -85,12 +86,45 @@ def test_a_config_key_without_a_value_is_named(tmp_path):
         trial.run(config("dataset=ferplus"), folder=tmp_path)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
-@pytest.mark.parametrize("schedule", ["constant", "cosine"])
-def test_every_optimizer_follows_every_schedule(optimizer, schedule, tmp_path):
-    overrides = [f"optimizer={optimizer}", f"schedule={schedule}", "hparams.lr=0.01", "trainer.epochs=1"]
-    result = trial.run(config(*overrides), folder=tmp_path)
-    assert result.facts["learning_rate"] == pytest.approx(0.01 if schedule == "constant" else 0, abs=1e-7)
+@pytest.mark.parametrize(
+    ("optimizer", "lr"),
+    [
+        ("adam", 0.01),
+        ("adamw", 0.01),
+        ("rmsprop", 0.003),
+        ("sgd", 0.05),
+        ("lion", 0.001),
+        ("muon", 0.01),
+        ("schedule_free", 0.01),
+    ],
+)
+def test_every_optimizer_learns_the_digits(optimizer, lr, tmp_path):
+    overrides = [f"optimizer={optimizer}", f"hparams.lr={lr}", "model.filters=8", "trainer.epochs=8"]
+    result = trial.run(config(*overrides, dataset=["dataset=digits"]), folder=tmp_path)
+    assert result.value > 0.9, result
+
+
+@pytest.mark.parametrize(
+    ("schedule", "last"), [("constant", 0.01), ("cosine", 0), ("one_cycle", 0), ("step", 1e-4), ("plateau", 0.01)]
+)
+def test_every_schedule_is_followed(schedule, last, tmp_path):
+    result = trial.run(config(f"schedule={schedule}", "hparams.lr=0.01", "trainer.epochs=1"), folder=tmp_path)
+    assert result.facts["learning_rate"] == pytest.approx(last, abs=1e-7)
+
+
+def test_a_plateau_of_the_validation_loss_lowers_the_rate(tmp_path):
+    """Steps so large that the validation loss soon rises."""
+    rates = []
+
+    def report(epoch, value, metrics):
+        rates.append(metrics["learning_rate"])
+        return False
+
+    overrides = ["schedule=plateau", "schedule.patience=1", "optimizer=sgd", "hparams.lr=1", "trainer.epochs=8"]
+    trial.run(config(*overrides), report, tmp_path)
+    assert rates[0] == pytest.approx(1)
+    assert rates[-1] < 0.6
+    assert set(np.round(np.log2(rates), 6)) <= {0, -1, -2, -3, -4, -5, -6, -7}
 
 
 def test_a_space_beside_the_keys_of_a_group_is_the_sweeps(trained, tmp_path):
