@@ -55,6 +55,16 @@ class TrialEnded:
 
 
 @dataclass(frozen=True)
+class TrialTested:
+    """The best trial's network met the test split, which nothing that searches looks at."""
+
+    trial: int
+    metrics: Metrics  # test_accuracy, test_loss
+    images: int  # of the split
+    time: float
+
+
+@dataclass(frozen=True)
 class SweepEnded:
     state: Literal["FINISHED", "FAILED", "INTERRUPTED"]
     reason: str | None
@@ -62,4 +72,4 @@ class SweepEnded:
     time: float
 
 
-Event = SweepStarted | TrialStarted | EpochReported | TrialEnded | SweepEnded
+Event = SweepStarted | TrialStarted | EpochReported | TrialEnded | TrialTested | SweepEnded

@@ -10,10 +10,21 @@ from typing import Any, Literal
 
 from sweeper import journal
 from sweeper.errors import DataError
-from sweeper.events import EpochReported, Event, Metrics, State, SweepEnded, SweepStarted, TrialEnded, TrialStarted
+from sweeper.events import (
+    EpochReported,
+    Event,
+    Metrics,
+    State,
+    SweepEnded,
+    SweepStarted,
+    TrialEnded,
+    TrialStarted,
+    TrialTested,
+)
 
 CONFIG = "config.yaml"  # in a trial's folder: its config, resolved
 MODEL = "model.keras"  # there too: the network of its best epoch
+PICTURES = "pictures"  # there too, of the best trial: what its network does on the test images
 RUNS = "mlflow.jsonl"  # {"trial": 3, "attempt": 0, "run_id": "…"} a line; the one for the sweep itself has trial null
 
 
@@ -31,6 +42,7 @@ class Trial:
     started: float = 0.0  # seconds since 1970
     seconds: float = 0.0  # of the last attempt
     run_id: str | None = None  # MLflow's
+    tested: TrialTested | None = None  # only the best trial of a sweep is
 
     @property
     def model(self) -> Path:
@@ -101,7 +113,7 @@ def replay(folder: Path, events: Iterable[Event]) -> Sweep:
     Raises: DataError if no sweep starts in them.
     """
     sweep, sweep_end = None, None
-    starts, ends, curves, times = {}, {}, {}, {}  # each by trial number; times: of the trial's last event
+    starts, ends, tests, curves, times = {}, {}, {}, {}, {}  # each by trial number; times: of the trial's last event
     for event in events:
         match event:
             case EpochReported():
@@ -112,6 +124,8 @@ def replay(folder: Path, events: Iterable[Event]) -> Sweep:
                 ends.pop(event.trial, None)
             case TrialEnded():
                 ends[event.trial], times[event.trial] = event, event.time
+            case TrialTested():
+                tests[event.trial] = event
             case SweepStarted():
                 sweep, sweep_end = event, None
             case SweepEnded():
@@ -120,7 +134,10 @@ def replay(folder: Path, events: Iterable[Event]) -> Sweep:
         raise DataError(f"{folder / journal.NAME} holds no sweep yet: its first line should be a SweepStarted event.")
     runs = run_ids(folder)
     trials = (
-        _trial(folder, starts[number], ends.get(number), curves[number], times[number], runs.get(number))
+        replace(
+            _trial(folder, starts[number], ends.get(number), curves[number], times[number], runs.get(number)),
+            tested=tests.get(number),
+        )
         for number in sorted(starts)
     )
     return Sweep(folder, sweep, tuple(trials), sweep_end, runs.get(None))

@@ -11,9 +11,9 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.console import Console
 
-from sweeper import command, model_log, record, results
+from sweeper import command, evaluation, model_log, record, results
 from sweeper.errors import ConfigError
-from sweeper.events import Event, SweepEnded, SweepStarted
+from sweeper.events import Event, SweepEnded, SweepStarted, TrialTested
 from sweeper.journal import NAME, Journal
 from sweeper.keeper import Keeper
 from sweeper.mirror import Mirror
@@ -77,35 +77,48 @@ class Recorder:
         for listener in self._listeners:
             listener.write(event)
 
-    def end(self, state: str, reason: str | None = None, log_model: Callable[..., None] | None = None) -> None:
-        """Writes the results, waits for MLflow to have them and prints the leaderboard.
+    def end(self, state: str, reason: str | None = None, in_slot: Callable[..., None] | None = None) -> None:
+        """Tests the best network, writes the results, waits for MLflow to have them and prints the leaderboard.
 
-        log_model: runs a function where TensorFlow is loaded; the best model is logged through it.
+        in_slot: runs a function where TensorFlow is loaded; without it nothing is tested, and no network is logged.
         """
         sweep = record.read(self._folder, curves=False)
         best = sweep.ranked()[0] if sweep.finished else None
-        results.write(sweep)
-        self.emit(SweepEnded(state, reason, best and best.number, time.time()))
+        network = in_slot and best and best.model.exists()
+        troubles = []
         self._progress.close()
         try:
+            with Console().status("Testing the best network"):
+                troubles.append(network and self._test(best, in_slot))
+            results.write(record.read(self._folder, curves=False))
+            self.emit(SweepEnded(state, reason, best and best.number, time.time()))
             with Console().status("Waiting for MLflow"):
-                trouble = self._mirror.close(_PATIENCE if state == "FINISHED" else _IMPATIENCE)
-                if log_model and best and best.model.exists() and not trouble:
-                    trouble = self._log(best, log_model)
+                troubles.append(self._mirror.close(_PATIENCE if state == "FINISHED" else _IMPATIENCE))
+                troubles.append(network and not troubles[-1] and self._log(best, in_slot))
         except KeyboardInterrupt:
-            trouble = f"Interrupted while MLflow was brought up to date. {self._folder / NAME} has it all."
+            troubles.append(f"Interrupted while the end was written. {self._folder / NAME} has all trials.")
         if best or len(sweep.trials) > 1:
             results.summary(record.read(self._folder, curves=False), Console())
-        if trouble:
+        for trouble in filter(None, troubles):
             print(f"\n{trouble}", file=sys.stderr)
 
     def close(self) -> None:
         self._progress.close()
 
-    def _log(self, best: record.Trial, log_model: Callable[..., None]) -> str | None:
+    def _test(self, best: record.Trial, in_slot: Callable[..., None]) -> str | None:
         """What went wrong, for the user; never reason enough to lose a sweep."""
         try:
-            log_model(model_log.log_best, record.run_ids(self._folder)[best.number], self._uri, best.folder)
+            in_slot(evaluation.test, self._folder, best.number)
+            tested = evaluation.read(best.folder)
+        except Exception as error:
+            return f"The best network, in {best.folder}, was not tested: {describe(error)}"
+        self.emit(TrialTested(best.number, tested.metrics, tested.images, time.time()))
+        return None
+
+    def _log(self, best: record.Trial, in_slot: Callable[..., None]) -> str | None:
+        """As `_test`."""
+        try:
+            in_slot(model_log.log_best, record.run_ids(self._folder)[best.number], self._uri, best.folder)
         except Exception as error:
             return f"The best model was not logged to MLflow, but lies in {best.folder}: {describe(error)}"
         return None

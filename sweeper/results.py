@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from rich.text import Text
 
-from sweeper import leaderboard, standings, sweeps, text
+from sweeper import leaderboard, record, standings, sweeps, text
 from sweeper.record import Sweep
 
 LEADERBOARD = "leaderboard.csv"
@@ -30,11 +30,14 @@ def summary(sweep: Sweep, console: Console) -> None:
     console.print()
     for standing in standings.of([sweep]):
         leaderboard.show(standing, TOP, console)
+    for trial in sweep.trials:
+        if trial.tested:
+            accuracy, images = trial.tested.metrics["test_accuracy"], trial.tested.images
+            _print(console, f"Trial {trial.number} on {images:,} test images: accuracy {text.value(accuracy)}", "bold")
+            _print(console, f"  pictures of it: {_near(trial.folder / record.PICTURES)}")
     for reason, count in _failures(sweep).most_common():
         _print(console, f"{count} failed: {reason}", "red")
-    here = Path.cwd()
-    folder = sweep.folder.relative_to(here) if sweep.folder.is_relative_to(here) else sweep.folder
-    _print(console, f"Written to {folder}. Next:")
+    _print(console, f"Written to {_near(sweep.folder)}. Next:")
     for command in _next_commands(sweep):
         _print(console, f"  {command}")
 
@@ -61,6 +64,12 @@ def _next_commands(sweep: Sweep) -> list[str]:
     if sweep.run_id:
         commands.append("mlflow ui")
     return commands
+
+
+def _near(path: Path) -> Path:
+    """As short as it can be typed here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _print(console: Console, line: str, style: str = "") -> None:

@@ -74,6 +74,11 @@ class RunStore:
         if path.exists():
             self._client.log_text(run_id, without_credentials(path.read_text()), path.name)
 
+    def upload_folder(self, run_id: str, folder: Path) -> None:
+        """Files under the folder's name. Nothing if there is no such folder."""
+        if folder.is_dir():
+            self._client.log_artifacts(run_id, str(folder), folder.name)
+
     def _find(self, run_id: str | None) -> Run | None:
         from mlflow.exceptions import MlflowException
 

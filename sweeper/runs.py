@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from sweeper import journal, record, results
-from sweeper.events import EpochReported, Event, SweepEnded, SweepStarted, TrialEnded, TrialStarted
+from sweeper.events import EpochReported, Event, SweepEnded, SweepStarted, TrialEnded, TrialStarted, TrialTested
 from sweeper.run_store import RunStore, metrics
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class Runs:
                 self._attempts[event.trial].unsent += metrics(values, event.time, step=event.epoch)
             case TrialEnded():
                 self._end_trial(event)
+            case TrialTested():
+                self._log_test(event)
             case SweepEnded():
                 self._end_sweep(event)
 
@@ -108,6 +110,12 @@ class Runs:
         attempt.unsent = []
         self._store.end(attempt.run_id, STATUS[event.state], event.time)
         self._store.upload(attempt.run_id, config)
+
+    def _log_test(self, event: TrialTested) -> None:
+        """On the trial's run, with the pictures of it."""
+        attempt = self._attempts[event.trial]
+        self._store.log(attempt.run_id, metrics=metrics(event.metrics, event.time))
+        self._store.upload_folder(attempt.run_id, attempt.folder / record.PICTURES)
 
     def _end_sweep(self, event: SweepEnded) -> None:
         self._end_orphans(event.time)

@@ -29,7 +29,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         recorder.emit(TrialStarted(0, 0, {}, command.training(hydra.overrides.task), ".", time.time()))
         result = _train(cfg, folder, recorder)
         recorder.emit(TrialEnded(0, "FINISHED", (result.value,), None, result.facts, time.time()))
-        recorder.end("FINISHED", log_model=lambda function, *arguments: function(*arguments))
+        recorder.end("FINISHED", in_slot=lambda function, *arguments: function(*arguments))
     return result.value
 
 

@@ -105,6 +105,7 @@ def _record(standing: Standing, row: Row) -> dict[str, Any]:
         | dict(zip(names, values, strict=True))
         | {f"params.{key}": choice for key, choice in trial.params.items()}
         | {f"facts.{key}": fact for key, fact in trial.facts.items() if key not in ("dataset", "model")}
+        | (trial.tested.metrics if trial.tested else {})
         | {
             "seconds": trial.seconds,
             "run_id": trial.run_id,

@@ -52,7 +52,7 @@ def run(
         coordinator = Coordinator(study, executor, settings, recorder.emit, _naming(config, context))
         failure = _search(coordinator)
         if not failure and not coordinator.stop_requested:
-            recorder.end("FINISHED", log_model=coordinator.call)
+            recorder.end("FINISHED", in_slot=coordinator.call)
             return 0
         executor.close()  # before MLflow is waited for: nothing trains on
         if failure:

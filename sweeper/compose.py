@@ -1,0 +1,31 @@
+"""A config from overrides, outside of Hydra's own command line."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Sequence
+
+from hydra import compose, initialize_config_module
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+
+from sweeper import text
+from sweeper.errors import ConfigError
+
+
+def add_overrides(parser: ArgumentParser, example: str) -> None:
+    parser.add_argument(
+        "overrides",
+        metavar="KEY=VALUE",
+        nargs="*",
+        help=f"as for `python -m sweeper`, for instance {example}",
+    )
+
+
+def composed(overrides: Sequence[str]) -> DictConfig:
+    """Raises: ConfigError if Hydra does not know a group, option or key of `overrides`."""
+    try:
+        with initialize_config_module("sweeper.conf", version_base="1.3"):
+            return compose("config", list(overrides))
+    except HydraException as error:
+        raise ConfigError(f"{' '.join(overrides)}: {text.first_line(str(error))}") from None
