@@ -1,6 +1,7 @@
 """FER+: faces labelled by ten people each, so that the label is the share of votes and not one emotion."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,24 +10,36 @@ from sweeper.data import Dataset, Split, assemble, existing, resize
 from sweeper.errors import DataError
 
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+TARGETS = ("majority", "distribution", "drawn")
 USAGES = (b"Training", b"PublicTest", b"PrivateTest")  # the training, validation and test split
 SIDE = 48  # pixels of a face in the file
 
 
 def load(
-    *, images: str | Path, labels: str | Path, seed: int, image_size: int = SIDE, train_size: int | None = None
+    *,
+    images: str | Path,
+    labels: str | Path,
+    seed: int,
+    target: str = "distribution",
+    image_size: int = SIDE,
+    train_size: int | None = None,
 ) -> Dataset:
     """FER2013's faces with the FER+ votes; its own three splits: 28,559 / 3,579 / 3,573 faces.
 
     images: Kaggle's fer2013.csv, with the columns pixels and Usage.
     labels: FER+'s fer2013new.csv, row for row the same faces. Those without a vote for one of the eight emotions
         (no face, or one that nobody could read) are left out.
+    target: what a face's label is. distribution: the share of votes of each emotion; drawn: in training one emotion,
+        drawn anew each epoch by these shares; majority: the emotion with most votes, the first one of equals.
     seed: only draws the `train_size` faces; without that every seed gives the same splits.
     image_size: pixels a side; 48 leaves the faces as they are.
-    Returns: faces (N, image_size, image_size, 1) uint8; labels (N, 8) float32, each row a distribution.
-    Raises: DataError if a file is missing or damaged, or the two differ in length.
-    Source: Barsoum et al. 2016, arXiv:1608.01041; Goodfellow et al. 2013, arXiv:1307.0414.
+    Returns: faces (N, image_size, image_size, 1) uint8; labels (N, 8) float32, each row a distribution, or
+        for majority (N,) int64.
+    Raises: DataError if a file is missing or damaged, the two differ in length, or `target` is none of the three.
+    Source: Barsoum et al. 2016, arXiv:1608.01041, section 3; Goodfellow et al. 2013, arXiv:1307.0414.
     """
+    if target not in TARGETS:
+        raise DataError(f"dataset.target={target}: unknown. Give one of {', '.join(TARGETS)}.")
     images, labels = existing(images, "dataset.images"), existing(labels, "dataset.labels")
     votes, usages = _read_votes(labels)
     faces = _read_faces(images, image_size)
@@ -36,10 +49,11 @@ def load(
             "Give the complete files: 35,887 rows each."
         )
     totals = votes.sum(axis=1, keepdims=True)
-    distributions = (votes / np.maximum(totals, 1)).astype(np.float32)
+    emotions = votes.argmax(axis=1) if target == "majority" else (votes / np.maximum(totals, 1)).astype(np.float32)
     rows = [np.flatnonzero((usages == usage) & (totals[:, 0] > 0)) for usage in range(len(USAGES))]
-    train, validation, test = (Split(faces[own], distributions[own]) for own in rows)
-    return assemble(train, test, CLASSES, seed=seed, validation=validation, train_size=train_size)
+    train, validation, test = (Split(faces[own], emotions[own]) for own in rows)
+    data = assemble(train, test, CLASSES, seed=seed, validation=validation, train_size=train_size)
+    return replace(data, drawn=target == "drawn")
 
 
 def _read_votes(file: Path) -> tuple[np.ndarray, np.ndarray]:

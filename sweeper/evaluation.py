@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from sweeper import card, formats, pictures, record
 from sweeper.data import Dataset, Split
 from sweeper.events import Metrics
-from sweeper.trial import make
+from sweeper.trial import dataset
 
 if TYPE_CHECKING:
     import keras
@@ -66,7 +66,7 @@ def test(sweep: Path, number: int) -> None:
     Raises: DataError or ConfigError if the trial's data set cannot be loaded any more.
     """
     trial = next(trial for trial in record.read(sweep).trials if trial.number == number)
-    data = make(OmegaConf.load(trial.folder / record.CONFIG), "dataset")
+    data = dataset(OmegaConf.load(trial.folder / record.CONFIG))
     tested = evaluate(formats.load_keras(trial.model), data.test, data)
     write(trial.folder, tested, data.classes)
     folder = trial.folder / record.PICTURES

@@ -18,7 +18,7 @@ from sweeper.errors import ConfigError, DataError
 from sweeper.formats import Format
 from sweeper.predict import preprocess
 from sweeper.record import Trial
-from sweeper.trial import make
+from sweeper.trial import dataset
 
 if TYPE_CHECKING:
     import keras
@@ -125,7 +125,7 @@ def _samples(trial: Trial, described: Card) -> np.ndarray:
     """Validation images of the trial's own data set, evenly spread: (N, height, width, channels) uint8."""
     try:
         cfg = OmegaConf.load(trial.folder / "config.yaml")
-        images = make(cfg, "dataset").validation.images
+        images = dataset(cfg).validation.images
     except (ConfigError, DataError, OSError) as error:
         raise DataError(
             f"An export is checked on the validation images that the trial was judged by, and they cannot be loaded: "

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from sweeper.compose import add_overrides, composed
 from sweeper.errors import ConfigError
-from sweeper.trial import make
+from sweeper.trial import dataset, make
 
 if TYPE_CHECKING:
     import keras
@@ -46,7 +46,7 @@ def run(args: Namespace) -> int:
     if args.input:
         shape, classes = _shape(args.input), args.classes
     else:
-        data = make(cfg, "dataset")
+        data = dataset(cfg)
         shape, classes = data.input_shape, data.num_classes
     network = make(cfg, "model", input_shape=shape, num_classes=classes)
     console = Console(highlight=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 
+from sweeper import cache
 from sweeper.card import Card
+from sweeper.data import Dataset
 from sweeper.errors import ConfigError
 from sweeper.events import Metrics, Report
 from sweeper.record import CONFIG, MODEL
@@ -43,7 +46,7 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
     from sweeper import fit, pipeline  # TensorFlow starts here
 
     fit.reset(cfg.seed, trainer.precision)
-    data = make(cfg, "dataset")
+    data = dataset(cfg)
     net = make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
     train = pipeline.training(
         data,
@@ -73,6 +76,20 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
         ).write(folder)
     facts |= {"epochs": fitted.epochs, "best_epoch": fitted.best_epoch}
     return TrialResult(fitted.value, facts | fitted.metrics)
+
+
+def dataset(cfg: DictConfig) -> Dataset:
+    """Of the config group, from the folder `cache` if it was loaded before.
+
+    Raises: as `make`, and DataError from the loader.
+    """
+    load = partial(make, cfg, "dataset")
+    missing = OmegaConf.missing_keys(cfg.dataset)
+    if missing or not cfg.get("cache"):
+        return load()
+    keys = OmegaConf.to_container(cfg.dataset, resolve=True)
+    keys.pop("space", None)
+    return cache.load(keys, load, Path(cfg.cache).expanduser())
 
 
 def make(cfg: DictConfig, group: str, **known: Any) -> Any:

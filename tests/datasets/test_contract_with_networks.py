@@ -1,0 +1,53 @@
+"""Every network on every data set, as `python -m sweeper model=… dataset=…` trains it. New files of both join."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_module
+
+from sweeper import fit, formats, pipeline, trial
+
+ROOT = Path(__file__).resolve().parents[2]
+NETWORKS, DATASETS = (sorted(file.stem for file in (ROOT / top).glob("*.py")) for top in ("models", "datasets"))
+STEPS = 30
+IMAGES = 32  # make a step, the same ones in each
+
+
+def pairs():
+    """All of them take many minutes. Each network on the digits and the default network on each data set do not."""
+    for network in NETWORKS:
+        for dataset in DATASETS:
+            quick = network == "custom" or dataset == "digits"
+            yield pytest.param(network, dataset, marks=[] if quick else pytest.mark.slow, id=f"{network}-{dataset}")
+
+
+@pytest.fixture(autouse=True)
+def _frees_the_network():
+    yield
+    fit.reset(0, "float32")
+
+
+@pytest.mark.parametrize(("network", "dataset"), pairs())
+def test_every_network_learns_every_data_set_and_leaves_as_a_file(network, dataset, sources, tmp_path):
+    given = [f"dataset.{key}={value}" for key, value in sources.get(dataset, {}).items()]
+    few = [f"dataset.train_size={IMAGES}", f"trainer.batch_size={IMAGES}", f"trainer.epochs={STEPS}"]
+    with initialize_config_module("sweeper.conf", version_base="1.3"):
+        cfg = compose("config", [f"model={network}", f"dataset={dataset}", *given, *few])
+    losses = []
+    measured = trial.run(cfg, lambda epoch, value, metrics: losses.append(metrics["loss"]), tmp_path).facts
+    assert len(losses) == STEPS
+    assert np.mean(losses[-5:]) < np.mean(losses[:5])
+
+    reloaded = formats.load(formats.KERAS, tmp_path / formats.KERAS.file)
+    data = trial.dataset(cfg)
+    (images, labels), *_ = pipeline.evaluation(data.validation, data, len(data.validation))
+    probabilities = reloaded(images.numpy())
+    assert keras.losses.categorical_crossentropy(labels, probabilities).numpy().mean() == pytest.approx(
+        measured["val_loss"], rel=1e-4
+    )
+
+    formats.TFLITE.write(formats.load_keras(tmp_path / formats.KERAS.file), tmp_path / formats.TFLITE.file)
+    exported = formats.load(formats.TFLITE, tmp_path / formats.TFLITE.file)
+    np.testing.assert_allclose(exported(images.numpy()), probabilities, atol=1e-5)

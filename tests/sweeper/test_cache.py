@@ -1,0 +1,238 @@
+"""A cached data set is the loaded one, as long as nothing that it was made from has changed."""
+
+import multiprocessing
+import os
+import resource
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sweeper import cache
+from sweeper.data import Dataset, Split
+
+TARGET = "sweeper.datasets.folder.load"
+
+
+def dataset(images=40, value=7):
+    """Of random images whose first pixel is `value`."""
+    pixels = np.random.default_rng(0).integers(0, 256, (images, 8, 8, 3), np.uint8)
+    pixels[0, 0, 0, 0] = value
+    split = Split(pixels, np.arange(images) % 2)
+    return Dataset(split, split, split, ("a", "b"), mean=(1.5, 2.0, 0.1), std=(3.0, 4.0, 5.0), drawn=True)
+
+
+class Loader:
+    """Counts how often it had to load."""
+
+    def __init__(self, made=None):
+        self.calls = 0
+        self.made = made or dataset()
+
+    def __call__(self):
+        self.calls += 1
+        return self.made
+
+
+def load(folder, make, **keys):
+    return cache.load({"_target_": TARGET} | keys, make, folder / "cache")
+
+
+def assert_same(one, other):
+    for name in cache.SPLITS:
+        np.testing.assert_array_equal(getattr(one, name).images, getattr(other, name).images)
+        np.testing.assert_array_equal(getattr(one, name).labels, getattr(other, name).labels)
+    assert [getattr(one, key) for key in cache.PLAIN] == [getattr(other, key) for key in cache.PLAIN]
+
+
+def test_the_second_time_nothing_is_loaded_and_all_is_the_same(tmp_path):
+    make = Loader()
+    first, second = load(tmp_path, make), load(tmp_path, make)
+    assert make.calls == 1
+    assert_same(first, make.made)
+    assert_same(second, make.made)
+    assert isinstance(second.train.images, np.memmap)
+    assert not second.train.images.flags.writeable
+
+
+def test_other_keys_are_another_data_set(tmp_path):
+    make = Loader()
+    for keys in ({"seed": 0}, {"seed": 1}, {"seed": 0, "size": 3}, {"seed": 0}):
+        load(tmp_path, make, **keys)
+    assert make.calls == 3
+
+
+@pytest.mark.parametrize("change", ["content", "time", "new file", "file gone", "renamed"])
+def test_a_change_of_a_file_that_a_key_names_is_noticed(change, tmp_path):
+    images = tmp_path / "images"
+    (images / "cats").mkdir(parents=True)
+    first, second = images / "cats" / "1.png", images / "cats" / "2.png"
+    first.write_text("one")
+    second.write_text("two")
+    load(tmp_path, Loader(), path=str(images))
+    make = Loader()
+    load(tmp_path, make, path=str(images))
+    assert make.calls == 0
+    match change:
+        case "content":
+            first.write_text("three")
+        case "time":
+            os.utime(first, (1, 1))
+        case "new file":
+            (images / "cats" / "3.png").write_text("three")
+        case "file gone":
+            second.unlink()
+        case "renamed":
+            second.rename(images / "cats" / "4.png")
+    load(tmp_path, make, path=str(images))
+    assert make.calls == 1
+
+
+@pytest.mark.parametrize("target", ["nowhere.load", "sweeper.nowhere.load", "sweeper.data.Dataset.load", "load"])
+def test_a_target_that_is_no_module_is_left_to_the_loader(target, tmp_path):
+    make = Loader()
+    assert_same(cache.load({"_target_": target}, make, tmp_path / "cache"), make.made)
+
+
+def test_a_change_of_the_loaders_source_is_noticed(tmp_path, monkeypatch):
+    (tmp_path / "my_loader.py").write_text("one = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    make = Loader()
+    for source in ("one = 1\n", "one = 1\n", "two = 2\n"):
+        (tmp_path / "my_loader.py").write_text(source)
+        cache.load({"_target_": "my_loader.load"}, make, tmp_path / "cache")
+    assert make.calls == 2
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "no json"])
+def test_a_damaged_entry_is_made_anew(damage, tmp_path):
+    load(tmp_path, Loader())
+    (entry,) = (path.parent for path in tmp_path.glob("cache/*/dataset.json"))
+    images = entry / "train.images.npy"
+    match damage:
+        case "cut":
+            images.write_bytes(images.read_bytes()[:-1])
+        case "gone":
+            images.unlink()
+        case "no json":
+            (entry / "dataset.json").write_text("{")
+    make = Loader()
+    assert_same(load(tmp_path, make), make.made)
+    assert make.calls == 1
+    load(tmp_path, make)
+    assert make.calls == 1
+
+
+def test_an_entry_that_is_in_use_may_be_made_anew(tmp_path):
+    old = load(tmp_path, Loader(dataset(value=1)))
+    shutil.rmtree(tmp_path / "cache")
+    new = load(tmp_path, Loader(dataset(value=2)))
+    assert (old.train.images[0, 0, 0, 0], new.train.images[0, 0, 0, 0]) == (1, 2)
+
+
+def test_a_folder_that_cannot_be_written_costs_a_warning(tmp_path, caplog):
+    (tmp_path / "cache").write_text("a file")
+    make = Loader()
+    assert load(tmp_path, make) is make.made
+    assert "used without being kept there" in caplog.text
+
+
+def test_a_full_disk_costs_a_warning(tmp_path, caplog):
+    """A limit on the size of files stands for it: the write fails half-way."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
+    try:
+        make = Loader()
+        assert load(tmp_path, make) is make.made
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert "used without being kept there" in caplog.text
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
+def test_what_is_no_dataset_is_not_kept(tmp_path):
+    make = Loader("rows of a table")
+    assert load(tmp_path, make) == load(tmp_path, make) == "rows of a table"
+    assert make.calls == 2
+
+
+def test_an_error_of_the_loader_passes_and_leaves_nothing(tmp_path):
+    def fail():
+        raise OSError("no such camera")
+
+    with pytest.raises(OSError, match="no such camera"):
+        load(tmp_path, fail)
+    assert not list(tmp_path.glob("cache/*/"))
+
+
+def test_those_not_used_for_longest_make_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "LIMIT", 2.5 * 3 * dataset().train.images.nbytes)
+    first, others = Loader(), Loader()
+    load(tmp_path, first, seed=0)
+    for seed in (1, 2, 3):
+        for age, file in enumerate(sorted(tmp_path.glob("cache/*/"), key=os.path.getmtime, reverse=True)):
+            os.utime(file, (1000 - age, 1000 - age))  # clocks are coarse
+        load(tmp_path, first, seed=0)  # in use
+        load(tmp_path, others, seed=seed)
+    assert first.calls == 1
+    assert len(list(tmp_path.glob("cache/*/"))) == 2
+
+
+def slowly(folder, calls):
+    def make():
+        with open(calls, "a") as file:
+            file.write("x")
+        time.sleep(0.5)
+        return dataset()
+
+    assert_same(load(folder, make), dataset())
+
+
+def test_processes_that_need_the_same_at_once_load_it_once(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=slowly, args=(tmp_path, tmp_path / "calls")) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert (tmp_path / "calls").read_text() == "x"
+
+
+def hang(folder, begun):
+    def make():
+        Path(begun).touch()
+        time.sleep(600)
+
+    load(folder, make)
+
+
+def test_one_killed_while_it_loads_leaves_the_way_free(tmp_path):
+    process = multiprocessing.get_context("spawn").Process(target=hang, args=(tmp_path, tmp_path / "begun"))
+    process.start()
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    make = Loader()
+    assert_same(load(tmp_path, make), make.made)
+
+
+def anonymous():
+    """Bytes of memory that this process shares with nobody and no file."""
+    lines = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    return int(lines["RssAnon"].split()[0]) * 1024
+
+
+def test_the_images_are_no_memory_of_the_process(tmp_path):
+    load(tmp_path, Loader(dataset(images=300_000)))
+    before = anonymous()
+    data = load(tmp_path, Loader())
+    assert data.train.images[::10].sum() > 0
+    assert data.train.images.nbytes > 50e6
+    assert anonymous() - before < 20e6
