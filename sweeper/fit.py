@@ -90,6 +90,9 @@ class _Judged(keras.callbacks.Callback):
         self._trained: list[np.ndarray] = []
         self._weights: list[np.ndarray] = []
 
+    def on_train_begin(self, logs: Metrics | None = None) -> None:
+        self._forward = tf.function(self.model)  # traced once
+
     def weights(self) -> list[np.ndarray]:
         """After a validation: those that it judged."""
         return self._weights if self._averages else self.model.get_weights()
@@ -99,7 +102,8 @@ class _Judged(keras.callbacks.Callback):
             return
         self._trained = [variable.numpy() for variable in self.model.trainable_variables]
         self._optimizer.finalize_variable_values(self.model.trainable_variables)
-        self._settle_batch_norm()
+        if self.model.non_trainable_weights:
+            self._settle_batch_norm()
 
     def on_test_end(self, logs: Metrics | None = None) -> None:
         if not self._averages:
@@ -110,10 +114,8 @@ class _Judged(keras.callbacks.Callback):
 
     def _settle_batch_norm(self) -> None:
         """Its statistics are those of the trained weights' activations; the averages' are taken anew."""
-        if any(isinstance(layer, keras.layers.BatchNormalization) for layer in self.model._flatten_layers()):
-            forward = tf.function(self.model)
-            for images, *_ in self._train.take(SETTLING):
-                forward(images, training=True)
+        for images, *_ in self._train.take(SETTLING):
+            self._forward(images, training=True)
 
 
 class _Epochs(keras.callbacks.Callback):

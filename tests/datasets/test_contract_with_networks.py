@@ -16,11 +16,11 @@ IMAGES = 32  # make a step, the same ones in each
 
 
 def pairs():
-    """All of them take many minutes. Each network on the digits and the default network on each data set do not."""
+    """All of them take many minutes. The default network with each data set does not."""
     for network in NETWORKS:
         for dataset in DATASETS:
-            quick = network == "custom" or dataset == "digits"
-            yield pytest.param(network, dataset, marks=[] if quick else pytest.mark.slow, id=f"{network}-{dataset}")
+            marks = [] if network == "custom" else pytest.mark.slow
+            yield pytest.param(network, dataset, marks=marks, id=f"{network}-{dataset}")
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ from sweeper.errors import DataError
 
 NEUTRAL, HAPPINESS, SADNESS = 0, 1, 3
 GRAY = " ".join(["128"] * 48 * 48)
+VOTES = "Training,fer0000000.png,3,1,0,4,0,0,0,0,2,0"
 
 
 def edit(file, line, old, new):
@@ -23,12 +24,38 @@ def replace_face(file, line, pixels):
     file.write_text("\n".join(lines) + "\n")
 
 
-def test_a_label_is_the_share_of_the_votes_for_the_eight_emotions(ferplus_files):
+def load_first(ferplus_files, votes, **keys):
+    """The data set in which the first training face has these votes."""
     lines = ferplus_files["labels"].read_text().splitlines()
-    lines[1] = "Training,fer0000000.png,3,1,0,4,0,0,0,0,2,0"
+    lines[1] = votes
     ferplus_files["labels"].write_text("\n".join(lines) + "\n")
-    label = ferplus.load(**ferplus_files, seed=0).train.labels[0]
+    return ferplus.load(**ferplus_files, seed=0, **keys)
+
+
+def test_a_label_is_the_share_of_the_votes_for_the_eight_emotions(ferplus_files):
+    label = load_first(ferplus_files, VOTES).train.labels[0]
     assert (label[NEUTRAL], label[HAPPINESS], label[SADNESS]) == (0.375, 0.125, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("votes", "emotion"), [(VOTES, SADNESS), ("Training,fer0000000.png,0,4,0,4,0,0,0,0,2,0", HAPPINESS)]
+)
+def test_the_majority_is_the_first_emotion_with_most_votes(votes, emotion, ferplus_files):
+    data = load_first(ferplus_files, votes, target="majority")
+    assert data.train.labels[0] == emotion
+    assert {split.labels.ndim for split in (data.train, data.validation, data.test)} == {1}
+    assert not data.drawn
+
+
+def test_drawn_labels_are_distributions_until_they_are_drawn(ferplus_files):
+    data, plain = (load_first(ferplus_files, VOTES, target=target) for target in ("drawn", "distribution"))
+    np.testing.assert_array_equal(data.train.labels, plain.train.labels)
+    assert (data.drawn, plain.drawn) == (True, False)
+
+
+def test_an_unknown_target_is_refused_with_the_known_ones(ferplus_files):
+    with pytest.raises(DataError, match=r"dataset.target=mean: unknown\. Give one of majority, distribution, drawn"):
+        ferplus.load(**ferplus_files, seed=0, target="mean")
 
 
 def test_usage_gives_the_split_and_a_face_without_votes_is_left_out(ferplus_files):

@@ -1,0 +1,58 @@
+"""Every experiment composes from the command that it opens with. A new file joins by existing."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sweeper.compose import composed
+from sweeper.trial import make
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
+
+
+def command(file):
+    """The overrides of the command in a file's second line."""
+    _, line = file.read_text().splitlines()[:2]
+    assert line.startswith("# python -m sweeper ")
+    return re.sub(r" -m | hparams=search", " ", line.removeprefix("# python -m sweeper")).split()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_an_experiment_composes_from_its_own_command(file):
+    overrides = command(file)
+    assert overrides[0] == f"+experiment={file.stem}"
+    cfg = composed(overrides)
+    assert cfg.dataset._target_.split(".")[-2] in file.stem + "cifar10"
+    trainer = make(cfg, "trainer")
+    assert trainer.epochs >= 5
+    make(cfg, "augment")
+    make(cfg, "optimizer", learning_rate=make(cfg, "schedule", steps=100))
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if not file.stem.startswith("notes_")], ids=lambda file: file.stem
+)
+def test_our_own_recipes_have_at_most_310000_parameters(file):
+    cfg = composed(command(file))
+    shape = (32, 32, 3) if "cifar10" in file.stem else (48, 48, 1)
+    assert make(cfg, "model", input_shape=shape, num_classes=10).count_params() <= 310_000
+
+
+def test_the_notes_recipes_are_the_notes():
+    custom, augmented, alexnet = (
+        composed([f"+experiment=notes_{name}", "dataset.path=x"]) for name in ("custom", "augmented", "alexnet")
+    )
+    for cfg in (custom, augmented):
+        trainer = make(cfg, "trainer")
+        assert (trainer.batch_size, trainer.patience, trainer.patience_metric) == (64, 4, "val_loss")
+        assert make(cfg, "optimizer", learning_rate=0.1).l2 == 1e-4
+    assert (alexnet.trainer.epochs, alexnet.trainer.batch_size) == (5, 64)
+    assert augmented.augment == {
+        "_target_": "sweeper.augment.notes",
+        "rotation": 15,
+        "shift": 0.1,
+        "flip": True,
+    }
+    assert custom.augment == {"_target_": "sweeper.augment.none"}
