@@ -13,7 +13,7 @@ def build(
     """A pool after each stage, and batch norm. 943,322 parameters at 32x32x3 with 10 classes.
 
     input_shape: height, width, channels; any size from 1x1.
-    width: filters and units as a fraction of the paper's; 1 gives 14,991,946 parameters.
+    width: filters and units as a fraction of the paper's; 1 gives 15,001,418 parameters.
     dropout: fraction dropped before and after the dense layer.
     Returns: z-scored images (batch, height, width, channels) -> float32 probabilities (batch, num_classes).
     Source: Simonyan and Zisserman 2015, arXiv:1409.1556, configuration D; one dense layer as in Liu and Deng 2015.
