@@ -68,7 +68,7 @@ def strong(
     rotation: float = 0.0,
     zoom: float = 0.0,
     cutout: float = 0.25,
-    mixup: float = 0.0,
+    mixup: float = 0.1,
 ) -> Augment:
     """For long trainings: alternating flip, translation with reflection, rotation and zoom, cutout and mixup in turn.
 

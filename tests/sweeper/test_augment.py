@@ -9,7 +9,7 @@ from sweeper.errors import ConfigError
 COUNT, SIDE = 64, 10
 IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, SIDE, SIDE, 1), np.uint8)
 LABELS = np.eye(4, dtype=np.float32)[np.arange(COUNT) % 4]
-NOTHING = {"flip": False, "shift": 0.0, "cutout": 0.0}
+NOTHING = {"flip": False, "shift": 0.0, "cutout": 0.0, "mixup": 0.0}
 
 
 def changed(recipe, seed=(1, 2), epoch=0, images=IMAGES, rows=range(COUNT)):
@@ -46,7 +46,7 @@ def test_none_gives_no_function():
 
 @pytest.mark.parametrize("recipe", [augment.light, augment.strong])
 def test_each_image_is_shifted_on_its_own_and_mirrored_at_the_border(recipe):
-    keys = {} if recipe is augment.light else {"cutout": 0.0}
+    keys = {} if recipe is augment.light else {"cutout": 0.0, "mixup": 0.0}
     images, _ = changed(recipe(shift=0.2, flip=False, **keys))
     assert all(new.tobytes() in shifts(old, 2) for new, old in zip(images, IMAGES, strict=True))
     assert not all(new.tobytes() in shifts(old, 1) for new, old in zip(images, IMAGES, strict=True))
@@ -117,7 +117,7 @@ def test_cutout_paints_one_square_with_the_mean():
 def test_mixup_blends_images_and_labels_in_the_same_shares():
     """Images that hold their label's number tell the share that they were blended in."""
     images = np.broadcast_to(LABELS[:, :1, None, None] * 200, IMAGES.shape).astype(np.uint8)
-    mixed, labels = changed(augment.strong(**NOTHING, mixup=1.0), images=images)
+    mixed, labels = changed(augment.strong(**NOTHING | {"mixup": 1.0}), images=images)
     np.testing.assert_allclose(mixed[:, 0, 0, 0] / 200, labels[:, 0], atol=1e-6)
     np.testing.assert_allclose(labels.sum(axis=1), 1, atol=1e-6)
     np.testing.assert_array_equal(labels.argmax(axis=1), LABELS.argmax(axis=1))
@@ -127,7 +127,7 @@ def test_mixup_blends_images_and_labels_in_the_same_shares():
 RECIPES = {
     "notes": augment.notes(),
     "light": augment.light(),
-    "strong": augment.strong(rotation=10.0, zoom=0.1, mixup=0.2),
+    "strong": augment.strong(rotation=10.0, zoom=0.1),
 }
 
 

@@ -1,0 +1,61 @@
+"""`-m hparams=search_schedule` as a user types it: real slots, real trainings, each with its own optimizer and schedule."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from sweeper import record
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+TRIALS = 6
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """The folder of such a sweep."""
+    here = tmp_path_factory.mktemp("schedules")
+    settings = ["hydra.sweep.dir=sweep", f"hydra.sweeper.n_trials={TRIALS}", "hydra/sweeper/pruner=none"]
+    values = ["dataset.train_size=300", "trainer.epochs=2", "model.filters=4", "seed=1"]
+    command = [sys.executable, "-m", "sweeper", "-m", "hparams=search_schedule", *settings, *values]
+    subprocess.run(command, cwd=here, check=True, timeout=300)
+    return here / "sweep"
+
+
+def test_every_trial_trains_with_the_optimizer_and_the_schedule_that_it_drew(sweep):
+    trials = record.read(sweep).trials
+    assert [trial.state for trial in trials] == ["FINISHED"] * TRIALS
+    for trial in trials:
+        trained = OmegaConf.load(trial.folder / record.CONFIG)
+        for group in ("optimizer", "schedule"):
+            chosen = yaml.safe_load((CONF / group / f"{trial.params[group]}.yaml").read_text())
+            assert trained[group]._target_ == chosen["_target_"]
+        assert trained.optimizer.learning_rate == trained.schedule.lr == trial.params["hparams.lr"]
+    assert len({trial.params["optimizer"] for trial in trials}) > 1
+
+
+def test_each_option_draws_from_its_own_ranges_and_from_no_others(sweep):
+    for trial in record.read(sweep).trials:
+        optimizer, schedule = (
+            yaml.safe_load((CONF / group / f"{trial.params[group]}.yaml").read_text()).get("space", {})
+            for group in ("optimizer", "schedule")
+        )
+        low, high = map(float, re.search(r"interval\(([^,]+), ([^)]+)\)", optimizer["/hparams.lr"]).groups())
+        assert low <= trial.params["hparams.lr"] <= high
+        assert {key for key in trial.params if key.startswith("schedule.")} == {f"schedule.{key}" for key in schedule}
+
+
+def test_the_best_trial_meets_the_test_images_and_mlflow_can_compare_the_choices(sweep):
+    found = record.read(sweep)
+    best = max(found.trials, key=lambda trial: trial.values[0])
+    assert [trial.number for trial in found.trials if trial.tested] == [best.number]
+    client = mlflow.MlflowClient(f"sqlite:///{sweep.parent}/mlflow.db")
+    for trial in found.trials:
+        assert client.get_run(trial.run_id).data.params["optimizer"] == trial.params["optimizer"]
+    logged = client.get_run(best.run_id).data.metrics
+    assert logged["test_accuracy"] == pytest.approx(best.tested.metrics["test_accuracy"])
