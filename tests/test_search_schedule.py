@@ -1,4 +1,4 @@
-"""`-m hparams=search_schedule` as a user types it: real slots and trainings, each with its own optimizer and schedule."""
+"""`-m hparams=search_schedule` as a user types it: real slots and trainings, an optimizer and a schedule for each."""
 
 import re
 import subprocess
