@@ -9,7 +9,6 @@ from hydra import compose, initialize_config_module
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from sweeper import text
 from sweeper.errors import ConfigError
 
 
@@ -28,4 +27,5 @@ def composed(overrides: Sequence[str]) -> DictConfig:
         with initialize_config_module("sweeper.conf", version_base="1.3"):
             return compose("config", list(overrides))
     except HydraException as error:
-        raise ConfigError(f"{' '.join(overrides)}: {text.first_line(str(error))}") from None
+        told, *_ = str(error).partition("Config search path")  # after what went wrong and what there is to choose from
+        raise ConfigError(f"{' '.join(overrides)}: {' '.join(told.split())}") from None

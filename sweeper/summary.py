@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentParser, Namespace
 from dataclasses import astuple, dataclass, fields
 from math import prod
@@ -92,10 +93,9 @@ def _multiply_adds(layer: keras.Layer) -> int:
 
 
 def _shape(text: str) -> tuple[int, int, int]:
-    try:
-        height, width, channels = (int(part) for part in text.split("x"))
-    except ValueError:
-        raise ConfigError(f"--input {text}: not a shape. Give height, width and channels: 32x32x3") from None
+    if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*){2}", text):
+        raise ConfigError(f"--input {text}: not a shape. Give height, width and channels: 32x32x3")
+    height, width, channels = map(int, text.split("x"))
     return height, width, channels
 
 

@@ -63,8 +63,12 @@ def test_an_input_needs_no_data_set(monkeypatch, capsys):
     ("arguments", "complaint"),
     [
         (["--input", "32x32"], "--input 32x32: not a shape. Give height, width and channels: 32x32x3"),
-        (["model=nowhere"], "model=nowhere: In 'config': Could not find 'model/nowhere'"),
-        (["model.width=3"], "model.width=3: "),
+        (["--input", "0x32x3"], "--input 0x32x3: not a shape. Give height, width and channels: 32x32x3"),
+        (["model=nowhere"], "Could not find 'model/nowhere' Available options in 'model': alexnet custom "),
+        (
+            ["model.width=3"],
+            "model.width=3: Could not override 'model.width'. To append to your config use +model.width=3",
+        ),
     ],
 )
 def test_a_mistake_is_told_in_a_sentence(arguments, complaint, monkeypatch, capsys):
