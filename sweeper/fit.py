@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from sweeper.checkpoint import Checkpoint
 from sweeper.errors import Diverged
 from sweeper.events import Metrics, Report
+from sweeper.judged import Judged
 from sweeper.trainer import Trainer, direction
 
-SETTLING = 32  # batches after which batch norm knows other weights: its momentum of 0.9 leaves 3 % of the old ones
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,17 +40,22 @@ def reset(seed: int, precision: str) -> None:
 def fit(
     net: keras.Model,
     optimizer: keras.Optimizer,
-    train: tf.data.Dataset,
+    train: Callable[[int], tf.data.Dataset],
     steps: int,
     validation: tf.data.Dataset,
     trainer: Trainer,
     metric: str,
     report: Report,
+    saved: Checkpoint | None = None,
+    save: Callable[[Checkpoint], None] | None = None,
 ) -> Fitted:
     """Trains `net` in place and leaves it with the weights of its best epoch by `metric`.
 
-    train: endless batches of images, labels (batch, classes) and perhaps weights of images; `steps` make an epoch.
+    train: gives from a step on endless batches of images, labels (batch, classes) and perhaps weights of images;
+        `steps` make an epoch.
     validation: batches of images and labels.
+    saved: where an earlier attempt ended. Its epochs are reported again, not trained.
+    save: hears at the end of an epoch how to go on, every `trainer.checkpoint` seconds.
     Raises: Diverged if the loss becomes infinite or NaN.
     """
     biases_and_norms = [variable for variable in net.trainable_variables if len(variable.shape) < 2]
@@ -65,69 +75,38 @@ def fit(
         jit_compile=trainer.jit_compile,
     )
     model.optimizer.build(model.trainable_variables)  # else the first step creates variables, and Keras traces it twice
-    judged = _Judged(optimizer, train)
+    judged = Judged(optimizer, train)
     epochs = _Epochs(optimizer, judged, trainer, metric, report)
-    model.fit(
-        train,
-        validation_data=validation,
-        epochs=trainer.epochs,
-        steps_per_epoch=steps,
-        callbacks=[judged, epochs],
-        shuffle=False,
-        verbose=0,
-    )
+    keeper = [_Checkpoints(net, epochs, trainer.checkpoint, save)] if save and trainer.checkpoint is not None else []
+    if saved:
+        _restore(saved, net, model.optimizer)
+        epochs.repeat(saved)
+    if not epochs.over:
+        model.fit(
+            train(epochs.trained * steps),
+            validation_data=validation,
+            initial_epoch=epochs.trained,
+            epochs=trainer.epochs,
+            steps_per_epoch=steps,
+            callbacks=[judged, epochs, *keeper],
+            shuffle=False,
+            verbose=0,
+        )
     net.set_weights(epochs.best_weights)
     return Fitted(epochs.best[metric], epochs.best_epoch, epochs.trained, epochs.best, epochs.stopped)
-
-
-class _Judged(keras.callbacks.Callback):
-    """The weights that the network is judged, kept and saved with: the trained ones, or an optimizer's averages."""
-
-    def __init__(self, optimizer: keras.Optimizer, train: tf.data.Dataset):
-        super().__init__()
-        self._optimizer, self._train = optimizer, train
-        self._averages = optimizer.use_ema or getattr(optimizer, "averages", False)
-        self._trained: list[np.ndarray] = []
-        self._weights: list[np.ndarray] = []
-
-    def on_train_begin(self, logs: Metrics | None = None) -> None:
-        self._forward = tf.function(self.model)  # traced once
-
-    def weights(self) -> list[np.ndarray]:
-        """After a validation: those that it judged."""
-        return self._weights if self._averages else self.model.get_weights()
-
-    def on_test_begin(self, logs: Metrics | None = None) -> None:
-        if not self._averages:
-            return
-        self._trained = [variable.numpy() for variable in self.model.trainable_variables]
-        self._optimizer.finalize_variable_values(self.model.trainable_variables)
-        if self.model.non_trainable_weights:
-            self._settle_batch_norm()
-
-    def on_test_end(self, logs: Metrics | None = None) -> None:
-        if not self._averages:
-            return
-        self._weights = self.model.get_weights()
-        for variable, value in zip(self.model.trainable_variables, self._trained, strict=True):
-            variable.assign(value)
-
-    def _settle_batch_norm(self) -> None:
-        """Its statistics are those of the trained weights' activations; the averages' are taken anew."""
-        for images, *_ in self._train.take(SETTLING):
-            self._forward(images, training=True)
 
 
 class _Epochs(keras.callbacks.Callback):
     """Hears every step and epoch of a training; remembers the best epoch and decides when to stop."""
 
-    def __init__(self, optimizer: keras.Optimizer, judged: _Judged, trainer: Trainer, metric: str, report: Report):
+    def __init__(self, optimizer: keras.Optimizer, judged: Judged, trainer: Trainer, metric: str, report: Report):
         super().__init__()
         self.best: Metrics = {}
-        self.best_epoch = 0
+        self.best_epoch = 0  # from 1
         self.best_weights: list[np.ndarray] = []
-        self.trained = 0  # epochs
-        self.stopped = False
+        self.curve: list[Metrics] = []
+        self.stopped = False  # by `report`
+        self.over = False
         self._optimizer = optimizer
         self._judged = judged
         self._metric = metric
@@ -143,14 +122,31 @@ class _Epochs(keras.callbacks.Callback):
         metrics = {name: float(value) for name, value in logs.items()}
         metrics["learning_rate"] = float(self._optimizer.learning_rate)
         self._refuse_divergence(metrics["val_loss"])
-        self.trained = epoch + 1
+        self._hear(metrics)
+        if self.best_epoch == self.trained:
+            self.best_weights = self._judged.weights()
+        self.model.stop_training = self.over
+
+    @property
+    def trained(self) -> int:
+        """Epochs."""
+        return len(self.curve)
+
+    def repeat(self, saved: Checkpoint) -> None:
+        """Hears and reports the epochs of an earlier attempt."""
+        for metrics in saved.curve:
+            self._hear(metrics)
+        self.best_weights = saved.best_weights
+
+    def _hear(self, metrics: Metrics) -> None:
+        self.curve.append(metrics)
         if _is_better(self._metric, metrics[self._metric], self.best.get(self._metric, math.nan)):
-            self.best, self.best_epoch, self.best_weights = metrics, self.trained, self._judged.weights()
+            self.best, self.best_epoch = metrics, self.trained
         watched = metrics[self._patience_metric]
         if _is_better(self._patience_metric, watched, self._farthest[0]):
             self._farthest = watched, self.trained
         self.stopped = self._report(self.trained, metrics[self._metric], metrics)
-        self.model.stop_training = self.stopped or self.trained - self._farthest[1] >= self._patience
+        self.over = self.stopped or self.trained - self._farthest[1] >= self._patience
 
     def _refuse_divergence(self, loss: float) -> None:
         if not math.isfinite(loss):
@@ -158,6 +154,33 @@ class _Epochs(keras.callbacks.Callback):
                 f"The loss became {loss} in epoch {self.trained + 1}. Give a lower hparams.lr, a longer "
                 "schedule.warmup or an optimizer.global_clipnorm."
             )
+
+
+class _Checkpoints(keras.callbacks.Callback):
+    """Saves a training at the end of an epoch, if the last time is long ago. Comes after `epochs`."""
+
+    def __init__(self, net: keras.Model, epochs: _Epochs, seconds: float, save: Callable[[Checkpoint], None]):
+        super().__init__()
+        self._net, self._epochs, self._seconds, self._save = net, epochs, seconds, save
+        self._saved_at = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Metrics | None = None) -> None:
+        if self._epochs.over or time.monotonic() - self._saved_at < self._seconds:
+            return
+        network, optimizer = (
+            [variable.numpy() for variable in owner.variables] for owner in (self._net, self.model.optimizer)
+        )
+        try:
+            self._save(Checkpoint(self._epochs.curve, network, optimizer, self._epochs.best_weights))
+        except OSError as error:  # a full disk: no reason to end a training
+            _log.warning("The training goes on, but could not go on from here if it were killed: %s", error)
+        self._saved_at = time.monotonic()
+
+
+def _restore(saved: Checkpoint, net: keras.Model, optimizer: keras.Optimizer) -> None:
+    for owner, values in ((net, saved.network), (optimizer, saved.optimizer)):
+        for variable, value in zip(owner.variables, values, strict=True):
+            variable.assign(value)
 
 
 def _divisor(steps: int, most: int) -> int:

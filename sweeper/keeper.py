@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sweeper import checkpoint
 from sweeper.events import Event, TrialEnded, TrialStarted
 from sweeper.record import MODEL
 
@@ -11,23 +12,32 @@ from sweeper.record import MODEL
 class Keeper:
     """Listens to a sweep and deletes the network of every trial that is not among the best `keep`.
 
-    With several objectives the first one decides.
+    With several objectives the first one decides. Checkpoints are deleted too, but of trials that may go on.
     """
 
     def __init__(self, folder: Path, direction: str, keep: int):
         self._folder, self._keep = folder, keep
         self._sign = -1 if direction == "maximize" else 1
-        self._files: dict[int, Path] = {}
+        self._folders: dict[int, Path] = {}
         self._best: list[tuple[float, int]] = []  # (signed value, trial), best first
 
     def write(self, event: Event) -> None:
         match event:
             case TrialStarted():
-                self._files[event.trial] = self._folder / event.folder / MODEL
-            case TrialEnded(state="FINISHED"):
-                self._best = sorted([*self._best, (self._sign * event.values[0], event.trial)])
-                for _, trial in self._best[self._keep :]:
-                    self._files[trial].unlink(missing_ok=True)
-                self._best = self._best[: self._keep]
+                self._folders[event.trial] = self._folder / event.folder
             case TrialEnded():
-                self._files[event.trial].unlink(missing_ok=True)
+                if event.state not in ("CRASHED", "INTERRUPTED"):
+                    (self._folders[event.trial] / checkpoint.NAME).unlink(missing_ok=True)
+                self._rank(event)
+
+    def _rank(self, event: TrialEnded) -> None:
+        if event.state != "FINISHED":
+            self._delete_network(event.trial)
+            return
+        self._best = sorted([*self._best, (self._sign * event.values[0], event.trial)])
+        for _, trial in self._best[self._keep :]:
+            self._delete_network(trial)
+        self._best = self._best[: self._keep]
+
+    def _delete_network(self, trial: int) -> None:
+        (self._folders[trial] / MODEL).unlink(missing_ok=True)

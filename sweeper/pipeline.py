@@ -18,10 +18,10 @@ def training(
     batch_size: int,
     augment: Augment | None,
     seed: int,
+    first_step: int = 0,
     *,
     label_smoothing: float = 0.0,
     class_weights: str | None = None,
-    first_step: int = 0,
 ) -> tf.data.Dataset:
     """Endless batches of `data.train`. Each is a function of `seed` and its step alone: a training can go on anywhere.
 

@@ -40,7 +40,8 @@ class Trial:
     facts: dict[str, Any] = field(default_factory=dict)
     curve: tuple[tuple[int, float, Metrics], ...] = ()  # (epoch, value, metrics)
     started: float = 0.0  # seconds since 1970
-    seconds: float = 0.0  # of the last attempt
+    attempt: int = 0  # the last one
+    seconds: float = 0.0  # of it
     run_id: str | None = None  # MLflow's
     tested: TrialTested | None = None  # only the best trial of a sweep is
 
@@ -153,6 +154,7 @@ def _trial(
         folder / start.folder,
         curve=tuple(curve),
         started=start.time,
+        attempt=start.attempt,
         seconds=last - start.time,
         run_id=run_id,
     )

@@ -10,27 +10,48 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from sweeper import command, tracking, trial
+from sweeper import command, record, tracking, trial
+from sweeper.errors import ConfigError
 from sweeper.events import EpochReported, Metrics, TrialEnded, TrialStarted
-from sweeper.recorder import Recorder, begin, claim
+from sweeper.journal import Journal
+from sweeper.recorder import Recorder, begin
 from sweeper.trainer import direction
 
 
 def run(cfg: DictConfig, folder: Path) -> float:
-    """Trains what `cfg` describes; returns the value of its best epoch."""
+    """Trains what `cfg` describes; returns the value of its best epoch.
+
+    A training in `folder` that was broken off goes on after its last checkpoint.
+    """
     hydra = HydraConfig.get()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does: with everything written
     started = begin(folder, cfg.optimized_metric, (direction(cfg.optimized_metric),), 1, hydra)
     followed = tracking.read(cfg, hydra.runtime.choices, hydra.job.name)
     with ExitStack() as stack:
-        journal = stack.enter_context(closing(claim(folder)))
+        journal = stack.enter_context(closing(Journal(folder)))
+        attempt = 0 if journal.empty else _next_attempt(cfg, folder)
         recorder = Recorder(journal, folder, started, slots=1, keep=1, tracking=followed)
         stack.enter_context(closing(recorder))
-        recorder.emit(TrialStarted(0, 0, {}, command.training(hydra.overrides.task), ".", time.time()))
+        recorder.emit(TrialStarted(0, attempt, {}, command.training(hydra.overrides.task), ".", time.time()))
         result = _train(cfg, folder, recorder)
         recorder.emit(TrialEnded(0, "FINISHED", (result.value,), None, result.facts, time.time()))
         recorder.end("FINISHED", in_slot=lambda function, *arguments: function(*arguments))
     return result.value
+
+
+def _next_attempt(cfg: DictConfig, folder: Path) -> int:
+    """Raises: ConfigError if what `folder` holds is not this training, broken off."""
+    found = record.read(folder, curves=False)
+    is_sweep = found.started.n_trials > 1 or any(begun.folder != folder for begun in found.trials)
+    if is_sweep or found.finished:
+        what = "a sweep" if is_sweep else "a training that is done"
+        raise ConfigError(f"{folder} holds {what}. Leave out hydra.run.dir for a new one, or give another.")
+    if (folder / record.CONFIG).exists() and not trial.is_of(cfg, folder):
+        raise ConfigError(
+            f"{folder} holds a training with other values, those of {folder / record.CONFIG}. Give the same ones to go "
+            "on with it; for a new one leave out hydra.run.dir, or give another."
+        )
+    return max((begun.attempt + 1 for begun in found.trials), default=0)
 
 
 def _train(cfg: DictConfig, folder: Path, recorder: Recorder) -> trial.TrialResult:

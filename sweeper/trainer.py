@@ -27,6 +27,7 @@ class Trainer:
     ema: float | None = None  # share of the running mean of the weights kept a step; None = the weights as they are
     label_smoothing: float = 0.0  # share of each label spread over all classes
     class_weights: str | None = None  # balanced: each class counts the same in the loss
+    checkpoint: float | None = None  # seconds between two checkpoints; None = none
     steps_per_execution: int = 1
     jit_compile: bool = False
 
@@ -45,6 +46,8 @@ class Trainer:
             if getattr(self, key) not in choices:
                 known = ", ".join("null" if choice is None else choice for choice in choices)
                 raise ConfigError(f"trainer.{key}={getattr(self, key)}: unknown. Give one of {known}.")
+        if self.checkpoint is not None and (not isinstance(self.checkpoint, int | float) or self.checkpoint < 0):
+            raise ConfigError(f"trainer.checkpoint={self.checkpoint}: not a time. Give seconds from 0, or null.")
         for key in ("ema", "label_smoothing"):
             share = getattr(self, key)
             if share is not None and (not isinstance(share, int | float) or not 0 <= share < 1):

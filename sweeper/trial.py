@@ -12,7 +12,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 
-from sweeper import cache
+from sweeper import cache, checkpoint
 from sweeper.card import Card
 from sweeper.data import Dataset
 from sweeper.errors import ConfigError
@@ -42,13 +42,15 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
     _check(cfg)
     trainer = make(cfg, "trainer")
     folder.mkdir(parents=True, exist_ok=True)
+    saved = checkpoint.read(folder) if is_of(cfg, folder) else None  # by an attempt whose process died
     OmegaConf.save(cfg, folder / CONFIG, resolve=True)
     from sweeper import fit, pipeline  # TensorFlow starts here
 
     fit.reset(cfg.seed, trainer.precision)
     data = dataset(cfg)
     net = make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
-    train = pipeline.training(
+    train = partial(
+        pipeline.training,
         data,
         trainer.batch_size,
         make(cfg, "augment"),
@@ -60,7 +62,18 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
     validation = pipeline.evaluation(data.validation, data, trainer.batch_size)
     schedule = make(cfg, "schedule", steps=trainer.epochs * steps)
     optimizer = make(cfg, "optimizer", learning_rate=schedule)
-    fitted = fit.fit(net, optimizer, train, steps, validation, trainer, metric, _told_to(schedule, report))
+    fitted = fit.fit(
+        net,
+        optimizer,
+        train,
+        steps,
+        validation,
+        trainer,
+        metric,
+        _told_to(schedule, report),
+        saved,
+        partial(checkpoint.write, folder),
+    )
 
     facts = {"model": _word(cfg.model), "dataset": _word(cfg.dataset), "parameters": net.count_params()}
     if not fitted.stopped:
@@ -76,6 +89,12 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
         ).write(folder)
     facts |= {"epochs": fitted.epochs, "best_epoch": fitted.best_epoch}
     return TrialResult(fitted.value, facts | fitted.metrics)
+
+
+def is_of(cfg: DictConfig, folder: Path) -> bool:
+    """Whether the trial in `folder`, if there is one, has this config."""
+    path = folder / CONFIG
+    return path.exists() and path.read_text(encoding="utf-8") == OmegaConf.to_yaml(cfg, resolve=True)
 
 
 def dataset(cfg: DictConfig) -> Dataset:

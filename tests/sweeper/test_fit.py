@@ -1,5 +1,6 @@
 import gc
 import math
+from functools import partial
 
 import keras
 import numpy as np
@@ -36,8 +37,7 @@ def linear():
 def train(data=HARD, *, optimizer=None, metric="val_loss", report=never_stop, net=None, **trainer):
     trainer = Trainer(**{"epochs": 3, "batch_size": 16} | trainer)
     fit.reset(0, trainer.precision)
-    weights = trainer.class_weights
-    batches = pipeline.training(data, trainer.batch_size, None, seed=0, class_weights=weights)
+    batches = partial(pipeline.training, data, trainer.batch_size, None, 0, class_weights=trainer.class_weights)
     steps = pipeline.steps(data, trainer.batch_size)
     validation = pipeline.evaluation(data.validation, data, trainer.batch_size)
     optimizer = optimizer or keras.optimizers.SGD(0.1)
@@ -75,6 +75,7 @@ class Listener:
         ("patience_metric", "f1"),
         ("ema", 1.0),
         ("label_smoothing", -0.1),
+        ("checkpoint", -1),
         ("class_weights", "heavy"),
     ],
 )
