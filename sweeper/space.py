@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep, Override, Quote, QuotedString, RangeSweep, Transformer
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from optuna import Trial
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution
 
+from sweeper.distribution import distribution, override, suggest
 from sweeper.errors import ConfigError
 
 Dimensions = dict[str, BaseDistribution]  # by override key
-
-_NO_TEXT = {"null", "true", "false", "nan", "inf"}
-_LITERAL = ("[", "{", "'")  # how a category begins that Hydra reads as it stands
 
 
 @dataclass(frozen=True)
@@ -42,19 +40,21 @@ class Space:
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
         """Draws a value for each active dimension: config groups first, they decide which others there are."""
-        choices = {key: _suggest(trial, key, self.typed[key]) for key in self.groups}
-        rest = {key: _suggest(trial, key, of) for key, of in self.typed.items() if key not in choices}
+        choices = {key: suggest(trial, key, self.typed[key]) for key in self.groups}
+        rest = {key: suggest(trial, key, of) for key, of in self.typed.items() if key not in choices}
         brought = self.of_groups(choices)
-        return choices | rest | {key: _suggest(trial, of.name, of.distribution) for key, of in brought.items()}
+        return choices | rest | {key: suggest(trial, of.name, of.distribution) for key, of in brought.items()}
 
     def unconditional(self) -> Dimensions:
-        """Raises: ConfigError if a config group is searched, so that the dimensions may differ from trial to trial."""
-        if self.groups:
+        """Raises: ConfigError if the dimensions differ from option to option of the config groups that are searched."""
+        options = product(*(self.typed[key].choices for key in self.groups))
+        first, *others = (self.of_groups(dict(zip(self.groups, chosen, strict=True))) for chosen in options)
+        if any(brought != first for brought in others):
             raise ConfigError(
-                f"hydra/sweeper/sampler=grid needs one space for all trials, but {', '.join(self.groups)} may bring "
-                "its own. Choose another sampler, or sweep one option at a time."
+                "hydra/sweeper/sampler=grid needs one space for all trials, but each option of "
+                f"{', '.join(self.groups)} brings its own. Choose another sampler, or sweep one option at a time."
             )
-        return self.typed | {key: brought.distribution for key, brought in self.of_groups({}).items()}
+        return self.typed | {key: brought.distribution for key, brought in first.items()}
 
     def overrides(self, params: Mapping[str, Any]) -> list[str]:
         """The fixed and the drawn values as Hydra's command line takes them."""
@@ -118,37 +118,6 @@ def parse(lines: Iterable[str], loader: ConfigLoader, origin: str = "") -> dict[
     return found
 
 
-def distribution(parsed: Override) -> BaseDistribution:
-    """What Optuna draws from for a sweep override: interval, range, choice, `a,b,c` or glob, tagged or shuffled.
-
-    Raises: ConfigError if it is empty, or a logarithm is asked of what is not positive.
-    """
-    sweep = parsed.value()
-    if not parsed.is_sweep_override():
-        raise ConfigError(f"{parsed.input_line} is no range. Give one, for instance choice(16, 32) or interval(0, 1).")
-    match sweep:
-        case IntervalSweep():
-            return _interval(parsed, sweep)
-        case RangeSweep(shuffle=False):
-            return _range(parsed, sweep)
-    choices = tuple(parsed.sweep_iterator(_category))
-    if not choices:
-        raise ConfigError(f"{parsed.input_line} leaves nothing to choose from. Give at least one value.")
-    return CategoricalDistribution(choices)
-
-
-def override(key: str, category: Any) -> str:
-    """`key=value` such that Hydra reads back exactly the value that `distribution` made this category of."""
-    match category:
-        case None:
-            return f"{key}=null"
-        case str() if not category.startswith(_LITERAL):
-            return f"{key}={category if _is_plain(category) else _quoted(category)}"
-        case bool():
-            return f"{key}={str(category).lower()}"
-    return f"{key}={category}"
-
-
 def _line(key: str, value: Any) -> str:
     return f"{key}={value}" if isinstance(value, str) else override(key, value)
 
@@ -157,66 +126,6 @@ def _name(key: str, group: str, choices: Mapping[str, Any]) -> str:
     """Optuna's name of a dimension that a group's file brings."""
     option = choices.get(group) or choices.get(f"+{group}")
     return f"{key}@{option}" if option else key
-
-
-def _interval(parsed: Override, sweep: IntervalSweep) -> BaseDistribution:
-    low, high, log = sweep.start, sweep.end, "log" in sweep.tags
-    if not low < high:
-        raise ConfigError(
-            f"{parsed.input_line}: interval({low}, {high}) is empty. "
-            f"Give low < high, for instance interval({high}, {low})."
-        )
-    _check_log(parsed, low, log)
-    if isinstance(low, int) and isinstance(high, int):
-        return IntDistribution(low, high, log=log)
-    return FloatDistribution(low, high, log=log)
-
-
-def _range(parsed: Override, sweep: RangeSweep) -> BaseDistribution:
-    """Ends with the last value that the range reaches: its stop is excluded, as Python's."""
-    values = sorted(sweep.range())
-    if not values:
-        raise ConfigError(f"{parsed.input_line} is empty: the stop is excluded. Give start < stop.")
-    low, high, step, log = values[0], values[-1], abs(sweep.step), "log" in sweep.tags
-    _check_log(parsed, low, log)
-    if log and step != 1:
-        raise ConfigError(f"{parsed.input_line}: a logarithmic range has no step. Drop the step, or list the values.")
-    if isinstance(low, int):
-        return IntDistribution(low, high, log=log, step=step)
-    return FloatDistribution(low, high, step=float(step))
-
-
-def _check_log(parsed: Override, low: float, log: bool) -> None:
-    if log and low <= 0:
-        raise ConfigError(f"{parsed.input_line}: a logarithm needs low > 0, got {low}. Raise it, or drop tag(log, …).")
-
-
-def _category(value: Any) -> str | int | float | bool | None:
-    """Optuna's categories are scalars: a list or a dict becomes its text, and a text that looks like one is quoted."""
-    value = value.text if isinstance(value, QuotedString) else value
-    if isinstance(value, str):
-        return _quoted(value) if value.startswith(_LITERAL) else value
-    return None if value is None else Transformer.encode(value)
-
-
-def _is_plain(text: str) -> bool:
-    """A word that Hydra takes for no number, truth value or null."""
-    return re.fullmatch(r"[A-Za-z_][\w\-]*", text, re.ASCII) and text.lower() not in _NO_TEXT
-
-
-def _quoted(text: str) -> str:
-    return QuotedString(text, Quote.single).with_quotes()
-
-
-def _suggest(trial: Trial, key: str, of: BaseDistribution) -> Any:
-    match of:
-        case CategoricalDistribution():
-            return trial.suggest_categorical(key, of.choices)
-        case IntDistribution():
-            return trial.suggest_int(key, of.low, of.high, step=of.step, log=of.log)
-        case FloatDistribution():
-            return trial.suggest_float(key, of.low, of.high, step=of.step, log=of.log)
-    raise TypeError(f"{key}: no way to draw from {of}")
 
 
 def _spaces(config: DictConfig, groups: Collection[str] | None) -> dict[str, tuple[str, str]]:

@@ -8,7 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString, Transformer
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from sweeper import plugin, space
+from sweeper import distribution, plugin, space
 from sweeper.errors import ConfigError
 
 
@@ -60,7 +60,7 @@ def draw(searched, **values):
     ],
 )
 def test_an_override_becomes_a_distribution(typed, expected):
-    made = space.distribution(OverridesParser.create().parse_override(f"x={typed}"))
+    made = distribution.distribution(OverridesParser.create().parse_override(f"x={typed}"))
     if isinstance(expected, set):
         assert isinstance(made, CategoricalDistribution)
         assert set(made.choices) == expected
@@ -114,8 +114,8 @@ TEXTS = [
 def test_a_drawn_category_comes_back_from_hydra_as_it_was(value):
     typed = QuotedString(value, Quote.single).with_quotes() if isinstance(value, str) else Transformer.str(value)
     parser = OverridesParser.create()
-    category = space.distribution(parser.parse_override(f"key={typed},0")).choices[0]
-    back = parser.parse_override(space.override("key", category)).value()
+    category = distribution.distribution(parser.parse_override(f"key={typed},0")).choices[0]
+    back = parser.parse_override(distribution.override("key", category)).value()
     assert back == value
     assert type(back) is type(value)
 
@@ -205,6 +205,12 @@ def test_a_dimension_of_a_group_exists_only_while_its_option_is_chosen(hydra):
 def test_the_grid_refuses_dimensions_that_come_and_go(hydra):
     with pytest.raises(ConfigError, match="grid needs one space for all trials"):
         build(hydra, "hparams=default,search").unconditional()
+
+
+def test_the_grid_takes_options_that_bring_nothing_of_their_own(hydra):
+    searched = build(hydra, "model=custom,hierarchy", "seed=0,1").unconditional()
+    assert set(searched) == {"model", "seed"}
+    assert {"model", "hparams.lr"} < set(build(hydra, "model=custom,hierarchy", "hparams=search").unconditional())
 
 
 def test_a_sweep_without_a_range_is_refused(hydra):

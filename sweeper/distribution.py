@@ -1,0 +1,106 @@
+"""A range in Hydra's words as Optuna's distribution, and what Optuna draws from it as an override for Hydra."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from hydra.core.override_parser.types import IntervalSweep, Override, Quote, QuotedString, RangeSweep, Transformer
+from optuna import Trial
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from sweeper.errors import ConfigError
+
+_NO_TEXT = {"null", "true", "false", "nan", "inf"}
+_LITERAL = ("[", "{", "'")  # how a category begins that Hydra reads as it stands
+
+
+def distribution(parsed: Override) -> BaseDistribution:
+    """What Optuna draws from for a sweep override: interval, range, choice, `a,b,c` or glob, tagged or shuffled.
+
+    Raises: ConfigError if it is empty, or a logarithm is asked of what is not positive.
+    """
+    sweep = parsed.value()
+    if not parsed.is_sweep_override():
+        raise ConfigError(f"{parsed.input_line} is no range. Give one, for instance choice(16, 32) or interval(0, 1).")
+    match sweep:
+        case IntervalSweep():
+            return _interval(parsed, sweep)
+        case RangeSweep(shuffle=False):
+            return _range(parsed, sweep)
+    choices = tuple(parsed.sweep_iterator(_category))
+    if not choices:
+        raise ConfigError(f"{parsed.input_line} leaves nothing to choose from. Give at least one value.")
+    return CategoricalDistribution(choices)
+
+
+def suggest(trial: Trial, key: str, of: BaseDistribution) -> Any:
+    match of:
+        case CategoricalDistribution():
+            return trial.suggest_categorical(key, of.choices)
+        case IntDistribution():
+            return trial.suggest_int(key, of.low, of.high, step=of.step, log=of.log)
+        case FloatDistribution():
+            return trial.suggest_float(key, of.low, of.high, step=of.step, log=of.log)
+    raise TypeError(f"{key}: no way to draw from {of}")
+
+
+def override(key: str, category: Any) -> str:
+    """`key=value` such that Hydra reads back exactly the value that `distribution` made this category of."""
+    match category:
+        case None:
+            return f"{key}=null"
+        case str() if not category.startswith(_LITERAL):
+            return f"{key}={category if _is_plain(category) else _quoted(category)}"
+        case bool():
+            return f"{key}={str(category).lower()}"
+    return f"{key}={category}"
+
+
+def _interval(parsed: Override, sweep: IntervalSweep) -> BaseDistribution:
+    low, high, log = sweep.start, sweep.end, "log" in sweep.tags
+    if not low < high:
+        raise ConfigError(
+            f"{parsed.input_line}: interval({low}, {high}) is empty. "
+            f"Give low < high, for instance interval({high}, {low})."
+        )
+    _check_log(parsed, low, log)
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high, log=log)
+    return FloatDistribution(low, high, log=log)
+
+
+def _range(parsed: Override, sweep: RangeSweep) -> BaseDistribution:
+    """Ends with the last value that the range reaches: its stop is excluded, as Python's."""
+    values = sorted(sweep.range())
+    if not values:
+        raise ConfigError(f"{parsed.input_line} is empty: the stop is excluded. Give start < stop.")
+    low, high, step, log = values[0], values[-1], abs(sweep.step), "log" in sweep.tags
+    _check_log(parsed, low, log)
+    if log and step != 1:
+        raise ConfigError(f"{parsed.input_line}: a logarithmic range has no step. Drop the step, or list the values.")
+    if isinstance(low, int):
+        return IntDistribution(low, high, log=log, step=step)
+    return FloatDistribution(low, high, step=float(step))
+
+
+def _check_log(parsed: Override, low: float, log: bool) -> None:
+    if log and low <= 0:
+        raise ConfigError(f"{parsed.input_line}: a logarithm needs low > 0, got {low}. Raise it, or drop tag(log, …).")
+
+
+def _category(value: Any) -> str | int | float | bool | None:
+    """Optuna's categories are scalars: a list or a dict becomes its text, and a text that looks like one is quoted."""
+    value = value.text if isinstance(value, QuotedString) else value
+    if isinstance(value, str):
+        return _quoted(value) if value.startswith(_LITERAL) else value
+    return None if value is None else Transformer.encode(value)
+
+
+def _is_plain(text: str) -> bool:
+    """A word that Hydra takes for no number, truth value or null."""
+    return re.fullmatch(r"[A-Za-z_][\w\-]*", text, re.ASCII) and text.lower() not in _NO_TEXT
+
+
+def _quoted(text: str) -> str:
+    return QuotedString(text, Quote.single).with_quotes()
