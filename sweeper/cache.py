@@ -9,12 +9,13 @@ import json
 import logging
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from sweeper.data import Dataset, Split
 VERSION = 1  # of what lies in an entry
 LIMIT = 8e9  # bytes; beyond them the entries that were not used for longest are removed
 SPLITS = ("train", "validation", "test")
+NAMES = "*-" + "[0-9a-f]" * 16  # of entries; the user may keep other things in the folder, a uv.lock or a dataset.json
 PLAIN = tuple(field.name for field in fields(Dataset) if field.name not in SPLITS)
 
 _log = logging.getLogger(__name__)
@@ -31,8 +33,9 @@ _log = logging.getLogger(__name__)
 def load(keys: Mapping[str, Any], make: Callable[[], Any], folder: Path) -> Any:
     """What `make` returns; if that is a Dataset, from `folder` once it is there, with images that are memory maps.
 
-    keys: the config group, whose `_target_` names the loader. An entry belongs to their values, to the loader's source
-    and to the names, sizes and times of all files that a key names: it is made anew when one of them changes.
+    keys: the config group, whose `_target_` names the loader. An entry belongs to their values, to the source of the
+    loader and of sweeper/data.py, and to the names, sizes and times of all files that a key names: it is made anew when
+    one of them changes.
     A folder that cannot be written costs a warning and nothing else.
     """
     entry = folder / f"{keys['_target_'].split('.')[-2:][0]}-{_fingerprint(keys)}"
@@ -50,9 +53,10 @@ def load(keys: Mapping[str, Any], make: Callable[[], Any], folder: Path) -> Any:
             return made
         try:
             _write(made, entry)
-            _evict(folder, entry)
         except OSError as error:
             return _uncached(made, folder, error)
+        with suppress(OSError):  # another process evicts at the same moment
+            _evict(folder, entry)
     return _read(entry) or made
 
 
@@ -62,61 +66,99 @@ def _uncached(made: Any, folder: Path, error: OSError) -> Any:
 
 
 def _fingerprint(keys: Mapping[str, Any]) -> str:
-    """16 hexadecimal digits that change with anything that the data set is made from."""
+    """16 hexadecimal digits that change with anything that the data set is made from; never an error."""
     digest = hashlib.sha256(json.dumps([VERSION, dict(keys)], sort_keys=True, default=str).encode())
-    digest.update(_source(keys["_target_"]))
+    for target in (keys["_target_"], f"{Dataset.__module__}.Dataset"):
+        digest.update(_source(target))
     for value in keys.values():
         if isinstance(value, str) and os.path.exists(value):
-            for line in _files(os.path.abspath(value)):
+            for line in _files(os.path.abspath(value), {}):
                 digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()[:16]
 
 
 def _source(target: str) -> bytes:
-    """Of the module that holds `target`. If there is none, the loader will tell what is wrong."""
+    """Of the module that holds `target`. If there is none that can be read, the loader will tell what is wrong."""
     module = target
     while module := module.rpartition(".")[0]:
-        with suppress(ModuleNotFoundError):
+        with suppress(ImportError, OSError, ValueError):
             found = importlib.util.find_spec(module)
             if found and found.origin:
                 return Path(found.origin).read_bytes()
     return b""
 
 
-def _files(path: str) -> Iterator[str]:
-    """A line for `path`, or for each file below it: name, size and time of the last change."""
-    if not os.path.isdir(path):
+def _files(path: str, seen: dict[tuple[int, int], str]) -> Iterator[str]:
+    """A line for `path`, or for each file below it: name, size and time of the last change. Links are followed.
+
+    What cannot be read, say a dangling link, has a line that says so.
+    seen: where each folder, by device and inode, was met first. It is listed only there: links may lead in circles.
+    """
+    try:
         found = os.stat(path)
+        names = sorted(os.listdir(path)) if stat.S_ISDIR(found.st_mode) else None
+    except OSError as error:
+        yield f"{path} cannot be read: {error.errno}\n"
+        return
+    if names is None:
         yield f"{path} {found.st_size} {found.st_mtime_ns}\n"
         return
-    with os.scandir(path) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            yield from _files(entry.path)
+    first = seen.setdefault((found.st_dev, found.st_ino), path)
+    if first != path:
+        yield f"{path} is {first}\n"
+        return
+    for name in names:
+        yield from _files(os.path.join(path, name), seen)
 
 
 @contextmanager
-def _locked(entry: Path) -> Iterator[None]:
-    """One process at a time; the lock of one that was killed is free. Raises: OSError if the folder is not writable."""
+def _locked(entry: Path, wait: bool = True) -> Iterator[None]:
+    """One process at a time; the lock of one that was killed is free, and what it had begun to write is removed.
+
+    The lock file goes while it is held: who waits for it then finds that it is gone, and takes the next one.
+    Raises: OSError if the folder is not writable, or if another process is there and this one does not `wait`.
+    """
     entry.parent.mkdir(parents=True, exist_ok=True)
-    with open(entry.with_suffix(".lock"), "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    path = entry.with_suffix(".lock")
+    while True:
+        with open(path, "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is_at(path, file):
+                continue
+            try:
+                for scratch in entry.parent.glob(f".{entry.name}-*"):
+                    shutil.rmtree(scratch, ignore_errors=True)
+                yield
+            finally:
+                with suppress(OSError):
+                    if _is_at(path, file):  # else the user emptied the folder, and another process may hold a new one
+                        path.unlink()
+            return
+
+
+def _is_at(path: Path, file: IO) -> bool:
+    try:
+        return os.path.samefile(path, file.fileno())
+    except FileNotFoundError:
+        return False
 
 
 def _read(entry: Path) -> Dataset | None:
-    """None if there is no such entry, or a damaged one."""
+    """None if there is no such entry, a damaged one, or one with the fields of another version."""
     try:
         plain = json.loads((entry / "dataset.json").read_text(encoding="utf-8"))
         splits = {name: _read_split(entry, name) for name in SPLITS}
-        os.utime(entry)  # used: it is evicted later
-    except (OSError, ValueError):
+        lists_are_tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+        found = Dataset(**splits, **lists_are_tuples)
+    except Exception:  # numpy tells of a damaged file by any of EOFError, ValueError, TokenError, BadZipFile
         return None
-    lists_are_tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
-    return Dataset(**splits, **lists_are_tuples)
+    with suppress(OSError):  # a cache that is read-only
+        os.utime(entry)  # used: it is evicted later
+    return found
 
 
 def _read_split(entry: Path, name: str) -> Split:
-    """Raises: OSError or ValueError if one of its files is missing or cut short."""
+    """Raises: OSError if one of its files is missing, and all sorts of errors if one is cut short or empty."""
     images = np.load(entry / f"{name}.images.npy", mmap_mode="r", allow_pickle=False)
     return Split(images, np.load(entry / f"{name}.labels.npy", allow_pickle=False))
 
@@ -136,11 +178,13 @@ def _write(data: Dataset, entry: Path) -> None:
 
 
 def _evict(folder: Path, kept: Path) -> None:
-    """Removes the entries that were not used for longest until the others are within LIMIT."""
-    entries = sorted((file.parent for file in folder.glob("*/dataset.json")), key=lambda entry: -entry.stat().st_mtime)
+    """Removes what killed processes left, and the entries not used for longest until the others are within LIMIT."""
+    for lock in folder.glob(f"{NAMES}.lock"):
+        with suppress(OSError), _locked(lock.with_suffix(""), wait=False):
+            pass  # nobody was there: its lock file was left behind, and goes with all that lay beside it
+    entries = [file.parent for file in folder.glob(f"{NAMES}/dataset.json")]
     size = 0
-    for entry in entries:
+    for entry in sorted(entries, key=lambda entry: -entry.stat().st_mtime):
         size += sum(file.stat().st_size for file in entry.iterdir())
         if size > LIMIT and entry != kept:
             shutil.rmtree(entry, ignore_errors=True)
-            entry.with_suffix(".lock").unlink(missing_ok=True)

@@ -6,12 +6,13 @@ import resource
 import shutil
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sweeper import cache
+from sweeper import cache, data
 from sweeper.data import Dataset, Split
 
 TARGET = "sweeper.datasets.folder.load"
@@ -91,7 +92,60 @@ def test_a_change_of_a_file_that_a_key_names_is_noticed(change, tmp_path):
     assert make.calls == 1
 
 
-@pytest.mark.parametrize("target", ["nowhere.load", "sweeper.nowhere.load", "sweeper.data.Dataset.load", "load"])
+def make_unreadable(folder, monkeypatch):
+    """chmod would not stop root."""
+
+    def refusing(whole):
+        def listed(path):
+            if path == str(folder):
+                raise PermissionError(13, "Permission denied", path)
+            return whole(path)
+
+        return listed
+
+    for name in ("listdir", "scandir"):
+        monkeypatch.setattr(os, name, refusing(getattr(os, name)))
+
+
+@pytest.mark.parametrize("what", ["dangling link", "link to itself", "links in circles", "unreadable folder"])
+def test_what_cannot_be_read_below_the_path_is_no_error(what, tmp_path, monkeypatch):
+    cats = tmp_path / "images" / "cats"
+    cats.mkdir(parents=True)
+    match what:
+        case "dangling link":
+            (cats / ".#1.png").symlink_to("me@here.4711:1700000000")  # Emacs' mark of a file that is being edited
+        case "link to itself":
+            (cats / "loop").symlink_to("loop")
+        case "links in circles":  # two of them: followed to the end they are 2**40 folders
+            (cats / "up").symlink_to("..")
+            (cats / "here").symlink_to(".")
+        case "unreadable folder":
+            make_unreadable(cats, monkeypatch)
+    make = Loader()
+    for _ in range(2):
+        assert_same(load(tmp_path, make, path=str(tmp_path / "images")), make.made)
+    assert make.calls == 1
+
+
+def test_a_change_behind_a_link_is_noticed(tmp_path):
+    images, elsewhere = tmp_path / "images", tmp_path / "elsewhere"
+    images.mkdir()
+    elsewhere.mkdir()
+    (images / "cats").symlink_to(elsewhere)
+    (images / "1.png").symlink_to(tmp_path / "1.png")
+    make = Loader()
+    load(tmp_path, make, path=str(images))
+    for file in (elsewhere / "2.png", tmp_path / "1.png"):
+        for text in ("new", "newer"):
+            calls = make.calls
+            file.write_text(text)
+            load(tmp_path, make, path=str(images))
+            assert make.calls == calls + 1
+
+
+@pytest.mark.parametrize(
+    "target", ["nowhere.load", "sweeper.nowhere.load", "sweeper.data.Dataset.load", "load", "builtins.load", "..load"]
+)
 def test_a_target_that_is_no_module_is_left_to_the_loader(target, tmp_path):
     make = Loader()
     assert_same(cache.load({"_target_": target}, make, tmp_path / "cache"), make.made)
@@ -107,7 +161,19 @@ def test_a_change_of_the_loaders_source_is_noticed(tmp_path, monkeypatch):
     assert make.calls == 2
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "no json"])
+def test_a_change_of_what_all_loaders_share_is_noticed(tmp_path, monkeypatch):
+    make = Loader()
+    for source in ("one = 1\n", "one = 1\n", "two = 2\n"):
+        (tmp_path / "data.py").write_text(source)
+        monkeypatch.setattr(data.__spec__, "origin", str(tmp_path / "data.py"))
+        load(tmp_path, make)
+    assert make.calls == 2
+
+
+DAMAGES = ["cut", "cut header", "zeros in the header", "empty", "gone", "no json", "other json", "other fields"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_entry_is_made_anew(damage, tmp_path):
     load(tmp_path, Loader())
     (entry,) = (path.parent for path in tmp_path.glob("cache/*/dataset.json"))
@@ -115,10 +181,20 @@ def test_a_damaged_entry_is_made_anew(damage, tmp_path):
     match damage:
         case "cut":
             images.write_bytes(images.read_bytes()[:-1])
+        case "cut header":
+            images.write_bytes(images.read_bytes()[:30])
+        case "zeros in the header":
+            images.write_bytes(images.read_bytes()[:30] + bytes(9000))
+        case "empty":
+            images.write_bytes(b"")
         case "gone":
             images.unlink()
         case "no json":
             (entry / "dataset.json").write_text("{")
+        case "other json":
+            (entry / "dataset.json").write_text("null")
+        case "other fields":
+            (entry / "dataset.json").write_text('{"classes": ["a", "b"], "colours": 3}')
     make = Loader()
     assert_same(load(tmp_path, make), make.made)
     assert make.calls == 1
@@ -131,6 +207,17 @@ def test_an_entry_that_is_in_use_may_be_made_anew(tmp_path):
     shutil.rmtree(tmp_path / "cache")
     new = load(tmp_path, Loader(dataset(value=2)))
     assert (old.train.images[0, 0, 0, 0], new.train.images[0, 0, 0, 0]) == (1, 2)
+
+
+def test_a_cache_that_is_read_only_is_used(tmp_path, monkeypatch):
+    def refuse(path):
+        raise OSError(30, "Read-only file system", str(path))
+
+    make = Loader()
+    load(tmp_path, make)
+    monkeypatch.setattr(os, "utime", refuse)
+    assert_same(load(tmp_path, make), make.made)
+    assert make.calls == 1
 
 
 def test_a_folder_that_cannot_be_written_costs_a_warning(tmp_path, caplog):
@@ -152,7 +239,7 @@ def test_a_full_disk_costs_a_warning(tmp_path, caplog):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, before)
     assert "used without being kept there" in caplog.text
-    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
+    assert not list(tmp_path.glob("cache/*"))
 
 
 def test_what_is_no_dataset_is_not_kept(tmp_path):
@@ -167,7 +254,7 @@ def test_an_error_of_the_loader_passes_and_leaves_nothing(tmp_path):
 
     with pytest.raises(OSError, match="no such camera"):
         load(tmp_path, fail)
-    assert not list(tmp_path.glob("cache/*/"))
+    assert not list(tmp_path.glob("cache/*"))
 
 
 def test_those_not_used_for_longest_make_room(tmp_path, monkeypatch):
@@ -180,7 +267,26 @@ def test_those_not_used_for_longest_make_room(tmp_path, monkeypatch):
         load(tmp_path, first, seed=0)  # in use
         load(tmp_path, others, seed=seed)
     assert first.calls == 1
-    assert len(list(tmp_path.glob("cache/*/"))) == 2
+    assert len(list(tmp_path.glob("cache/*"))) == 2
+
+
+def test_what_else_lies_in_the_folder_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "LIMIT", 0)
+    (tmp_path / "cache" / "mine").mkdir(parents=True)
+    files = [tmp_path / "cache" / "uv.lock", tmp_path / "cache" / "mine" / "dataset.json"]
+    for file in files:
+        file.write_text("mine")
+    load(tmp_path, Loader())
+    assert [file.read_text() for file in files] == ["mine", "mine"]
+
+
+def test_an_entry_that_another_process_evicts_at_the_same_moment_costs_nothing(tmp_path, monkeypatch, caplog):
+    def late(folder, kept):
+        raise FileNotFoundError(2, "No such file or directory", str(folder / "gone"))
+
+    monkeypatch.setattr(cache, "_evict", late)
+    assert isinstance(load(tmp_path, Loader()).train.images, np.memmap)
+    assert not caplog.text
 
 
 def slowly(folder, calls):
@@ -202,25 +308,61 @@ def test_processes_that_need_the_same_at_once_load_it_once(tmp_path):
         process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert (tmp_path / "calls").read_text() == "x"
+    assert not list(tmp_path.glob("cache/*.lock"))
 
 
-def hang(folder, begun):
-    def make():
-        Path(begun).touch()
+def test_a_lock_has_one_holder_though_its_file_comes_and_goes(tmp_path):
+    """Threads stand for processes: each opens the file anew."""
+    inside, most = [], []
+
+    def enter_often(number):
+        for _ in range(200):
+            with cache._locked(tmp_path / "entry"):
+                inside.append(number)
+                most.append(len(inside))
+                time.sleep(0)  # another may run
+                inside.remove(number)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(enter_often, range(4)))
+    assert most == [1] * 800
+    assert not list(tmp_path.iterdir())
+
+
+def hang(folder, when):
+    def begin(*_):
+        (folder / "begun").touch()
         time.sleep(600)
 
-    load(folder, make)
+    if when == "writes":
+        cache.np.save = begin
+    load(folder, begin if when == "loads" else Loader(), seed=0)
 
 
-def test_one_killed_while_it_loads_leaves_the_way_free(tmp_path):
-    process = multiprocessing.get_context("spawn").Process(target=hang, args=(tmp_path, tmp_path / "begun"))
+@pytest.mark.parametrize("seed", [0, 1], ids=["the same is loaded next", "another is loaded next"])
+@pytest.mark.parametrize("when", ["loads", "writes"])
+def test_one_killed_leaves_the_way_free_and_no_file_for_long(when, seed, tmp_path):
+    process = multiprocessing.get_context("spawn").Process(target=hang, args=(tmp_path, when))
     process.start()
     while not (tmp_path / "begun").exists():
         time.sleep(0.01)
     process.kill()
     process.join()
+    assert len(list(tmp_path.glob("cache/*"))) == {"loads": 1, "writes": 2}[when]  # the lock file and what was begun
     make = Loader()
-    assert_same(load(tmp_path, make), make.made)
+    assert_same(load(tmp_path, make, seed=seed), make.made)
+    (entry,) = tmp_path.glob("cache/*")
+    assert (entry / "dataset.json").exists()
+
+
+def test_one_that_writes_is_not_disturbed_by_one_that_writes_another(tmp_path):
+    make = Loader()
+    with cache._locked(tmp_path / "cache" / f"folder-{'0' * 16}"):
+        begun = tmp_path / "cache" / f".folder-{'0' * 16}-begun"
+        begun.mkdir()
+        load(tmp_path, make)
+        assert begun.exists()
+        assert len(list(tmp_path.glob("cache/*.lock"))) == 1
 
 
 def anonymous():
