@@ -16,7 +16,8 @@ def build(
         each from 5x5 and from its pool, as in the paper's block 3a.
     dropout: fraction dropped before the classifier.
     Returns: z-scored images (batch, height, width, channels) -> float32 probabilities (batch, num_classes).
-    Source: Szegedy et al. 2014, arXiv:1409.4842; batch norm and the two 3x3 are Szegedy et al. 2015, arXiv:1512.00567.
+    Source: Szegedy et al. 2014, arXiv:1409.4842; the two 3x3 are Szegedy et al. 2015,
+        arXiv:1512.00567, and batch norm is Ioffe and Szegedy 2015, arXiv:1502.03167.
     """
     inputs = keras.Input(input_shape)
     x = conv(inputs, filters, 3)

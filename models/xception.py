@@ -14,7 +14,8 @@ def build(
     middle: blocks of the middle flow; the paper has 8.
     dropout: fraction dropped before the classifier.
     Returns: z-scored images (batch, height, width, channels) -> float32 probabilities (batch, num_classes).
-    Source: Chollet 2017, arXiv:1610.02357, figure 5; the stem keeps the resolution.
+    Source: Chollet 2017, arXiv:1610.02357, figure 5; the stem keeps the resolution, and the exit flow ends
+        before its two widest convolutions, which hold most of the paper's parameters.
     """
     inputs = keras.Input(input_shape)
     conv = layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal")

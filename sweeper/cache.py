@@ -53,15 +53,16 @@ def load(keys: Mapping[str, Any], make: Callable[[], Any], folder: Path) -> Any:
             return made
         try:
             _write(made, entry)
-        except OSError as error:
+        except (OSError, TypeError, ValueError) as error:  # no space; a field that JSON does not know
             return _uncached(made, folder, error)
         with suppress(OSError):  # another process evicts at the same moment
             _evict(folder, entry)
     return _read(entry) or made
 
 
-def _uncached(made: Any, folder: Path, error: OSError) -> Any:
-    _log.warning("%s: the data set is used without being kept there: %s", folder, error.strerror or error)
+def _uncached(made: Any, folder: Path, error: Exception) -> Any:
+    why = getattr(error, "strerror", None) or error
+    _log.warning("%s: the data set is used without being kept there: %s", folder, why)
     return made
 
 
@@ -70,11 +71,20 @@ def _fingerprint(keys: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps([VERSION, dict(keys)], sort_keys=True, default=str).encode())
     for target in (keys["_target_"], f"{Dataset.__module__}.Dataset"):
         digest.update(_source(target))
-    for value in keys.values():
-        if isinstance(value, str) and os.path.exists(value):
-            for line in _files(os.path.abspath(value), {}):
+    for text in _texts(dict(keys)):
+        if os.path.exists(text):
+            for line in _files(os.path.abspath(text), {}):
                 digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()[:16]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Those in a key's value, which may be a list or a mapping of lists."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(part)
 
 
 def _source(target: str) -> bytes:

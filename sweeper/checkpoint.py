@@ -13,6 +13,7 @@ import numpy as np
 from sweeper.events import Metrics
 
 NAME = "checkpoint.npz"  # in the trial's folder, until the trial has ended
+_NEW = f"new_{NAME}"
 _ARRAYS = ("network", "optimizer", "best_weights")
 
 
@@ -27,10 +28,19 @@ class Checkpoint:
 def write(folder: Path, checkpoint: Checkpoint) -> None:
     """Takes the place of the last one, at once. Raises: OSError if the disk does not take it."""
     named = {f"{kind}_{number}": array for kind in _ARRAYS for number, array in enumerate(getattr(checkpoint, kind))}
-    new = folder / f"new_{NAME}"
-    with open(new, "wb") as file:
-        np.savez(file, curve=json.dumps(checkpoint.curve), **named)
-    os.replace(new, folder / NAME)
+    new = folder / _NEW
+    try:
+        with open(new, "wb") as file:
+            np.savez(file, curve=json.dumps(checkpoint.curve), **named)
+        os.replace(new, folder / NAME)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def delete(folder: Path) -> None:
+    """Also what a process was writing when it was killed."""
+    for name in (NAME, _NEW):
+        (folder / name).unlink(missing_ok=True)
 
 
 def read(folder: Path) -> Checkpoint | None:

@@ -75,15 +75,17 @@ class Coordinator:
                 self._handle(message)
         slot = self._free.popleft()
         self._executor.submit(slot, Call(function, arguments))
-        while True:
+        outcome = None
+        while outcome is None:
             for message in self._executor.wait(_TICK):
-                match message:
-                    case Done(of) if of == slot:
-                        return
-                    case Raised(of) if of == slot:
-                        raise SweepFailed(message.told)
-                    case Died(of) if of == slot:
-                        raise SweepFailed(message.reason)
+                if message.slot == slot and not isinstance(message, Ready):
+                    outcome = message
+                else:
+                    self._handle(message)  # also that this slot is ready again
+        if isinstance(outcome, Raised):
+            raise SweepFailed(outcome.told)
+        if isinstance(outcome, Died):
+            raise SweepFailed(outcome.reason)
 
     def _fill_slots(self) -> None:
         while self._free and (self._again or self._asked < self._settings.n_trials):

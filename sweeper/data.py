@@ -72,7 +72,7 @@ def assemble(
     for name, size in sizes.items():
         if not size:
             raise DataError(f"The {name} split is empty: {sizes}. Give the data set more images, or other fractions.")
-    return Dataset(train, validation, test, classes, *_statistics(train.images))
+    return Dataset(train, validation, test, tuple(map(str, classes)), *_statistics(train.images))
 
 
 def existing(path: str | Path, key: str) -> Path:

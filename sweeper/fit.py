@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from sweeper.checkpoint import Checkpoint
-from sweeper.errors import Diverged
+from sweeper.errors import ConfigError, Diverged
 from sweeper.events import Metrics, Report
 from sweeper.judged import Judged
 from sweeper.trainer import Trainer, direction
@@ -56,8 +56,12 @@ def fit(
     validation: batches of images and labels.
     saved: where an earlier attempt ended. Its epochs are reported again, not trained.
     save: hears at the end of an epoch how to go on, every `trainer.checkpoint` seconds.
-    Raises: Diverged if the loss becomes infinite or NaN.
+    Raises: Diverged if the loss becomes infinite or NaN, ConfigError for two kinds of averages at once.
     """
+    if trainer.ema and getattr(optimizer, "averages", False):
+        raise ConfigError(
+            f"trainer.ema={trainer.ema}: this optimizer averages its weights itself. Leave out one of the two."
+        )
     biases_and_norms = [variable for variable in net.trainable_variables if len(variable.shape) < 2]
     optimizer.exclude_from_weight_decay(biases_and_norms)
     if trainer.ema:
@@ -78,8 +82,7 @@ def fit(
     judged = Judged(optimizer, train)
     epochs = _Epochs(optimizer, judged, trainer, metric, report)
     keeper = [_Checkpoints(net, epochs, trainer.checkpoint, save)] if save and trainer.checkpoint is not None else []
-    if saved:
-        _restore(saved, net, model.optimizer)
+    if saved and _restored(saved, net, model.optimizer):
         epochs.repeat(saved)
     if not epochs.over:
         model.fit(
@@ -135,7 +138,8 @@ class _Epochs(keras.callbacks.Callback):
     def repeat(self, saved: Checkpoint) -> None:
         """Hears and reports the epochs of an earlier attempt."""
         for metrics in saved.curve:
-            self._hear(metrics)
+            if not self.over:
+                self._hear(metrics)
         self.best_weights = saved.best_weights
 
     def _hear(self, metrics: Metrics) -> None:
@@ -177,10 +181,16 @@ class _Checkpoints(keras.callbacks.Callback):
         self._saved_at = time.monotonic()
 
 
-def _restore(saved: Checkpoint, net: keras.Model, optimizer: keras.Optimizer) -> None:
-    for owner, values in ((net, saved.network), (optimizer, saved.optimizer)):
-        for variable, value in zip(owner.variables, values, strict=True):
+def _restored(saved: Checkpoint, net: keras.Model, optimizer: keras.Optimizer) -> bool:
+    """Whether the checkpoint is one of this network: its file may have changed since."""
+    pairs = ((net.variables, saved.network), (optimizer.variables, saved.optimizer))
+    if any([v.shape for v in variables] != [value.shape for value in values] for variables, values in pairs):
+        _log.warning("The network was changed since the last checkpoint: the training starts anew.")
+        return False
+    for variables, values in pairs:
+        for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
+    return True
 
 
 def _divisor(steps: int, most: int) -> int:

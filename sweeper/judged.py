@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import keras
@@ -10,7 +11,7 @@ import tensorflow as tf
 
 from sweeper.events import Metrics
 
-SETTLING = 32  # batches after which batch norm knows other weights: its momentum of 0.9 leaves 3 % of the old ones
+FORGOTTEN = 0.03  # share of the trained weights' statistics that batch norm may keep when it gets to know others
 
 
 class Judged(keras.callbacks.Callback):
@@ -27,7 +28,7 @@ class Judged(keras.callbacks.Callback):
     def on_train_begin(self, logs: Metrics | None = None) -> None:
         if self._averages:
             self._forward = tf.function(self.model)  # traced once
-            self._batches = self._train(0).take(SETTLING)  # whichever step the training begins with
+            self._batches = self._train(0).take(self._settling())  # whichever step the training begins with
 
     def weights(self) -> list[np.ndarray]:
         """After a validation: those that it judged."""
@@ -47,6 +48,13 @@ class Judged(keras.callbacks.Callback):
         self._weights = self.model.get_weights()
         for variable, value in zip(self.model.trainable_variables, self._trained, strict=True):
             variable.assign(value)
+
+    def _settling(self) -> int:
+        """Batches: 34 for the momentum of our networks, 0.9; 350 for Keras' 0.99."""
+        layers = self.model._flatten_layers(include_self=False)
+        momenta = [layer.momentum for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+        slowest = max(momenta, default=0.0)
+        return math.ceil(math.log(FORGOTTEN) / math.log(slowest)) if slowest > 0 else 1
 
     def _settle_batch_norm(self) -> None:
         """Its statistics are those of the trained weights' activations; the averages' are taken anew."""

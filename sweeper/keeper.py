@@ -27,7 +27,7 @@ class Keeper:
                 self._folders[event.trial] = self._folder / event.folder
             case TrialEnded():
                 if event.state not in ("CRASHED", "INTERRUPTED"):
-                    (self._folders[event.trial] / checkpoint.NAME).unlink(missing_ok=True)
+                    checkpoint.delete(self._folders[event.trial])
                 self._rank(event)
 
     def _rank(self, event: TrialEnded) -> None:

@@ -10,8 +10,9 @@ from keras import ops
 
 
 class Adam(keras.optimizers.Adam):
-    """Adam on the loss plus `l2` times the sum of squares of the kernels, as kernel_regularizer=L2(l2) adds it.
+    """Adam on the loss plus `l2` times the sum of squares of the kernels: the steps of kernel_regularizer=L2(l2).
 
+    The losses that are reported leave the penalty out, so that they can be compared whatever its weight.
     The penalty is scaled by Adam's step sizes like any gradient; AdamW's decay is not (Loshchilov and Hutter 2019,
     arXiv:1711.05101).
     """
@@ -55,6 +56,7 @@ class ScheduleFreeAdamW(keras.optimizers.ScheduleFreeAdamW):
     """Keras' one trains at the points y and has no way to the average x, which the method is to be judged at.
 
     Source: Defazio et al. 2024, arXiv:2405.15682, where y = (1 - beta_1) z + beta_1 x and Keras keeps z as `momentum`.
+    All steps count the same in x; the paper's count by their squared learning rate, which is the same where it is flat.
     """
 
     averages = True  # the weights in the network are not the ones to judge, keep and save
@@ -64,6 +66,17 @@ class ScheduleFreeAdamW(keras.optimizers.ScheduleFreeAdamW):
         for variable in var_list:
             z = self._momentums[self._get_variable_index(variable)]
             variable.assign((variable - (1 - self.beta_1) * z) / self.beta_1)
+
+    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+        """Of z, by what stands at y; x stays. Keras' own would take it all from x, and z would run away from zero."""
+        if self.weight_decay is None:
+            return
+        climbed = ops.minimum(ops.cast(self.iterations + 1, "float32") / max(1, self.warmup_steps), 1.0)
+        share = self.learning_rate * climbed * self.weight_decay
+        for variable in filter(self._use_weight_decay, variables):
+            decay = ops.cast(share, variable.dtype) * variable
+            self.assign_sub(self._momentums[self._get_variable_index(variable)], decay)
+            self.assign_sub(variable, (1 - self.beta_1) * decay)
 
 
 def _as_matrix(kernel: Any) -> Any:

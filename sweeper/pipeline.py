@@ -43,11 +43,12 @@ def training(
         label = tf.gather(labels, rows)
         if data.drawn:
             label = _draw(label, tf.gather(tf.random.stateless_uniform((size,), key), rows))
-        weight = () if weights is None else (tf.linalg.matvec(label, weights),)
-        image = images(rows)
+        image, weight = images(rows), ()
         if augment is not None:
             seeds = tf.stack([tf.constant(seed, tf.int64), step])
             image, label = augment(Batch(image, label, rows, size, epoch, seeds, data.mean))
+        if weights is not None:
+            label, *weight = _balanced(label, weights)
         label = label * (1 - label_smoothing) + label_smoothing / data.num_classes
         return _z_score(image, data.mean, data.std), label, *weight
 
@@ -89,6 +90,16 @@ def _class_weights(data: Dataset) -> np.ndarray:
     counts = _distributions(data.train, data.num_classes).sum(axis=0)
     shares = len(data.train) / np.maximum(counts, 1e-9) / data.num_classes
     return np.where(counts > 0, shares, 0).astype(np.float32)
+
+
+def _balanced(labels: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Labels (batch, classes) and weights of images (batch,) in whose loss each class counts by its weight (classes,).
+
+    An image that shows two classes, in the eyes of taggers or by mixup, counts for each by that class's weight.
+    """
+    weighted = labels * weights
+    totals = tf.reduce_sum(weighted, axis=1)
+    return tf.math.divide_no_nan(weighted, totals[:, tf.newaxis]), totals
 
 
 def _shuffled(places: tf.Tensor, size: int, key: tf.Tensor) -> tf.Tensor:

@@ -84,19 +84,27 @@ class Recorder:
         """
         sweep = record.read(self._folder, curves=False)
         best = sweep.ranked()[0] if sweep.finished else None
-        network = in_slot and best and best.model.exists()
+        network = in_slot is not None and best is not None and best.model.exists()
         troubles = []
         self._progress.close()
+        results.write(sweep)  # whatever ends the process while it tests
         try:
-            with Console().status("Testing the best network"):
-                troubles.append(network and self._test(best, in_slot))
-            results.write(record.read(self._folder, curves=False))
-            self.emit(SweepEnded(state, reason, best and best.number, time.time()))
-            with Console().status("Waiting for MLflow"):
-                troubles.append(self._mirror.close(_PATIENCE if state == "FINISHED" else _IMPATIENCE))
-                troubles.append(network and not troubles[-1] and self._log(best, in_slot))
+            if network:
+                with Console().status("Testing the best network"):
+                    troubles.append(self._test(best, in_slot))
         except KeyboardInterrupt:
-            troubles.append(f"Interrupted while the end was written. {self._folder / NAME} has all trials.")
+            network = False
+            troubles.append("Interrupted: the best network was neither tested nor logged to MLflow.")
+        results.write(record.read(self._folder, curves=False))
+        self.emit(SweepEnded(state, reason, best and best.number, time.time()))
+        try:
+            with Console().status("Waiting for MLflow"):
+                late = self._mirror.close(_PATIENCE if state == "FINISHED" else _IMPATIENCE)
+                troubles.append(late)
+                if network and not late:
+                    troubles.append(self._log(best, in_slot))
+        except KeyboardInterrupt:
+            troubles.append(f"Interrupted while MLflow was waited for. {self._folder / NAME} has all trials.")
         if best or len(sweep.trials) > 1:
             results.summary(record.read(self._folder, curves=False), Console())
         for trouble in filter(None, troubles):

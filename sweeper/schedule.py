@@ -50,6 +50,7 @@ def step(
     _check_share("factor", factor)
     for share in at:
         _check_share("at", share)
+    lr = float(lr)  # of a whole number TensorFlow would make integers
     drops = sorted(round(share * steps) for share in at)
     places = sorted(set(drops))
     after = [lr * factor ** sum(drop <= place for drop in drops) for place in places]

@@ -12,7 +12,7 @@ from sweeper import pictures
 from sweeper.compose import add_overrides, composed
 from sweeper.data import Dataset
 from sweeper.errors import ConfigError
-from sweeper.trial import dataset, make
+from sweeper.trial import dataset, make, word
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +36,8 @@ def run(args: Namespace) -> int:
     """Raises: ConfigError or DataError if the data set cannot be loaded or the picture not be written."""
     cfg = composed(args.overrides)
     data, augment = dataset(cfg), make(cfg, "augment")
-    out = args.out or Path(f"{cfg.dataset._target_.split('.')[-2]}.png")
+    out = args.out or Path(word(cfg.dataset))
+    out = out if out.suffix else out.with_suffix(".png")
     figure = samples(data, cfg.seed) if augment is None else augmented(data, augment, cfg.seed)
     try:
         pictures.save(figure, out)

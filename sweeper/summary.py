@@ -87,7 +87,11 @@ def totals(network: keras.Model) -> str:
 
 
 def _multiply_adds(layer: keras.Layer) -> int:
-    """Each weight of a kernel is used once for each place of the output."""
+    """Each weight of a kernel is used once for each place of the output. A layer may be a network of others."""
+    if hasattr(layer, "layers"):
+        return sum(map(_multiply_adds, layer.layers))
+    if not layer.weights:
+        return 0
     places = prod(layer.output.shape[1:-1])
     return sum(places * prod(weight.shape) for weight in layer.weights if weight.name.endswith("kernel"))
 

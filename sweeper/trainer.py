@@ -50,5 +50,7 @@ class Trainer:
             raise ConfigError(f"trainer.checkpoint={self.checkpoint}: not a time. Give seconds from 0, or null.")
         for key in ("ema", "label_smoothing"):
             share = getattr(self, key)
-            if share is not None and (not isinstance(share, int | float) or not 0 <= share < 1):
+            if key == "ema" and share is None:
+                continue
+            if not isinstance(share, int | float) or isinstance(share, bool) or not 0 <= share < 1:
                 raise ConfigError(f"trainer.{key}={share}: not a share. Give a number from 0 to below 1.")

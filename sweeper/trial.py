@@ -75,7 +75,7 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
         partial(checkpoint.write, folder),
     )
 
-    facts = {"model": _word(cfg.model), "dataset": _word(cfg.dataset), "parameters": net.count_params()}
+    facts = {"model": word(cfg.model), "dataset": word(cfg.dataset), "parameters": net.count_params()}
     if not fitted.stopped:
         net.save(folder / MODEL)
         Card(
@@ -153,6 +153,6 @@ def _check(cfg: DictConfig) -> None:
             raise ConfigError(f"hparams.{key}={value}: give a number from {low:g} to below {high:g}.")
 
 
-def _word(group: DictConfig) -> str:
+def word(group: DictConfig) -> str:
     """The file's stem, which is the word on the command line: custom for sweeper.models.custom.build."""
     return group._target_.split(".")[-2]

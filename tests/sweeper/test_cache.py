@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,17 @@ def test_what_cannot_be_read_below_the_path_is_no_error(what, tmp_path, monkeypa
     assert make.calls == 1
 
 
+def test_a_change_of_a_file_in_a_list_of_them_is_noticed(tmp_path):
+    files = [tmp_path / "1.csv", tmp_path / "2.csv"]
+    make = Loader()
+    for text in ("1", "22", "22"):
+        for file in files:
+            file.write_text(text)
+            os.utime(file, (1, 1))
+        load(tmp_path, make, files={"train": [str(file) for file in files]})
+    assert make.calls == 2
+
+
 def test_a_change_behind_a_link_is_noticed(tmp_path):
     images, elsewhere = tmp_path / "images", tmp_path / "elsewhere"
     images.mkdir()
@@ -242,6 +254,13 @@ def test_a_full_disk_costs_a_warning(tmp_path, caplog):
     assert not list(tmp_path.glob("cache/*"))
 
 
+def test_a_field_that_cannot_be_kept_costs_a_warning(tmp_path, caplog):
+    make = Loader()
+    odd = replace(make.made, classes=(np.int64(0), np.int64(1)))
+    assert load(tmp_path, lambda: odd) is odd
+    assert "used without being kept there" in caplog.text
+
+
 def test_what_is_no_dataset_is_not_kept(tmp_path):
     make = Loader("rows of a table")
     assert load(tmp_path, make) == load(tmp_path, make) == "rows of a table"
@@ -345,6 +364,7 @@ def test_one_killed_leaves_the_way_free_and_no_file_for_long(when, seed, tmp_pat
     process = multiprocessing.get_context("spawn").Process(target=hang, args=(tmp_path, when))
     process.start()
     while not (tmp_path / "begun").exists():
+        assert process.is_alive()
         time.sleep(0.01)
     process.kill()
     process.join()

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_module
 
-from sweeper import checkpoint, journal, record, trial
+from sweeper import checkpoint, journal, record, tracking, trial
 from sweeper.events import EpochReported, TrialStarted
 
 SMALL = ["dataset.train_size=200", "model.filters=4", "trainer.checkpoint=0"]
+EPOCHS = 150  # of a training that is killed: enough that it does not end first
 RECIPES = [
     ["optimizer=adamw", "schedule=cosine", "augment=strong"],
     ["optimizer=sgd", "schedule=plateau", "schedule.patience=1", "trainer.ema=0.9"],
@@ -92,6 +93,29 @@ def test_a_damaged_checkpoint_is_none(tmp_path):
         assert checkpoint.read(tmp_path) is None
 
 
+def test_a_network_that_was_changed_meanwhile_is_trained_from_the_start(tmp_path, caplog):
+    cfg = config()
+    broken_off(cfg, tmp_path, after=2)
+    saved = checkpoint.read(tmp_path)
+    checkpoint.write(tmp_path, replace(saved, network=saved.network[:-1]))
+    heard = []
+    trial.run(cfg, lambda epoch, value, metrics: heard.append(epoch), tmp_path)
+    assert heard == [1, 2, 3, 4, 5]
+    assert "The network was changed" in caplog.text
+
+
+def test_a_half_written_checkpoint_goes_with_the_whole_one(tmp_path, monkeypatch):
+    written = checkpoint.Checkpoint([], [], [], [])
+    checkpoint.write(tmp_path, written)
+    monkeypatch.setattr(np, "savez", lambda file, **arrays: file.write(b"half") and os.replace("nowhere", "x"))
+    with pytest.raises(OSError, match="nowhere"):
+        checkpoint.write(tmp_path, written)
+    assert [path.name for path in tmp_path.iterdir()] == [checkpoint.NAME]
+    (tmp_path / "new_checkpoint.npz").write_bytes(b"half")  # of a process that was killed
+    checkpoint.delete(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_disk_that_takes_no_checkpoint_ends_no_training(tmp_path, monkeypatch, caplog):
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -102,7 +126,7 @@ def test_a_disk_that_takes_no_checkpoint_ends_no_training(tmp_path, monkeypatch,
 
 
 def start(folder, *overrides):
-    command = [sys.executable, "-m", "sweeper", *SMALL, "trainer.epochs=40", "hydra.run.dir=run", *overrides]
+    command = [sys.executable, "-m", "sweeper", *SMALL, f"trainer.epochs={EPOCHS}", "hydra.run.dir=run", *overrides]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -110,6 +134,9 @@ def start(folder, *overrides):
 def killed(tmp_path_factory):
     """Where a training in the folder `run` was killed after some epochs."""
     here = tmp_path_factory.mktemp("killed")
+    tracking.connect(
+        f"sqlite:///{here}/mlflow.db", "digits"
+    )  # a kill while MLflow makes its tables leaves half of them
     training, deadline = start(here), time.monotonic() + 120
     while not (here / "run" / checkpoint.NAME).exists():
         assert time.monotonic() < deadline, training.communicate()
@@ -127,8 +154,8 @@ def test_a_killed_training_goes_on_with_the_same_command(killed):
     out, err = start(killed).communicate(timeout=300)
     (found,) = record.read(killed / "run").trials
     assert (found.state, found.attempt) == ("FINISHED", 1), err
-    assert [epoch for epoch, *_ in found.curve] == list(range(1, 41))
-    expected = trial.run(config("trainer.epochs=40"), folder=killed / "whole")
+    assert [epoch for epoch, *_ in found.curve] == list(range(1, EPOCHS + 1))
+    expected = trial.run(config(f"trainer.epochs={EPOCHS}"), folder=killed / "whole")
     assert found.values == (expected.value,)
     assert "1 finished" in out
     assert not (killed / "run" / checkpoint.NAME).exists()
@@ -136,9 +163,10 @@ def test_a_killed_training_goes_on_with_the_same_command(killed):
     trained = [event for event in journal.read(killed / "run") if isinstance(event, EpochReported | TrialStarted)]
     second = max(number for number, event in enumerate(trained) if isinstance(event, TrialStarted))
     assert second > 1  # epochs of the first attempt
+    _, experiment_id = tracking.connect(f"sqlite:///{killed}/mlflow.db", "digits")
     states = {
         run.data.tags["sweeper.attempt"]: run.data.tags["sweeper.state"]
-        for run in mlflow.MlflowClient(f"sqlite:///{killed}/mlflow.db").search_runs(["1"])
+        for run in mlflow.MlflowClient(f"sqlite:///{killed}/mlflow.db").search_runs([experiment_id])
         if "sweeper.attempt" in run.data.tags
     }
     assert states["1"] == "FINISHED"

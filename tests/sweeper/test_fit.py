@@ -75,6 +75,7 @@ class Listener:
         ("patience_metric", "f1"),
         ("ema", 1.0),
         ("label_smoothing", -0.1),
+        ("label_smoothing", None),
         ("checkpoint", -1),
         ("class_weights", "heavy"),
     ],
@@ -164,6 +165,21 @@ def test_batch_norm_knows_the_averaged_weights(averaging):
     seen = features(images).numpy()
     norm = net.layers[-3]
     np.testing.assert_allclose(norm.moving_mean, seen.mean(axis=(0, 1, 2)), rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9, 0.99])
+def test_batch_norm_forgets_the_trained_weights_whatever_its_momentum(momentum):
+    inputs = keras.Input((4, 4, 1))
+    x = keras.layers.BatchNormalization(momentum=momentum, name="norm")(inputs)
+    net = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(x)))
+    net.get_layer("norm").moving_mean.assign([1000.0])
+    train(net=net, optimizer=keras.optimizers.SGD(0.0), ema=0.9, epochs=1)
+    assert abs(net.get_layer("norm").moving_mean.numpy()[0]) < 1000 * 0.03 + 1
+
+
+def test_two_kinds_of_averages_at_once_are_refused():
+    with pytest.raises(ConfigError, match=r"trainer.ema=0.9: this optimizer averages its weights itself"):
+        train(optimizer=ScheduleFreeAdamW(0.1), ema=0.9)
 
 
 def test_class_weights_make_a_rare_class_count():

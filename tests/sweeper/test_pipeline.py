@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sweeper import pipeline
-from sweeper.augment import light
+from sweeper.augment import light, strong
 from sweeper.data import Dataset, Split
 
 COUNT = 50
@@ -97,11 +97,21 @@ def test_balanced_weights_give_each_class_the_same_total():
     np.testing.assert_allclose(totals, COUNT / 5, rtol=1e-6)
 
 
-def test_a_distributions_weight_is_the_mean_of_its_classes():
-    soft = shares()
-    images, _, weights = next(iter(training(data=dataset(soft), class_weights="balanced")))
-    expected = soft @ (COUNT / 5 / soft.sum(axis=0))
-    np.testing.assert_allclose(weights, expected[rows([(images,)])[0]], rtol=1e-5)
+def test_balanced_classes_of_distributions_count_the_same():
+    batch = next(iter(training(COUNT, data=dataset(shares()), class_weights="balanced")))
+    _, labels, weights = (part.numpy() for part in batch)
+    np.testing.assert_allclose(labels.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(weights @ labels, COUNT / 5, rtol=1e-4)
+
+
+def test_a_blended_image_counts_for_each_of_its_classes_by_that_ones_weight():
+    classes = np.repeat(np.arange(5), (25, 15, 6, 3, 1))
+    blended = training(COUNT, strong(mixup=1.0), data=dataset(classes))
+    balanced = training(COUNT, strong(mixup=1.0), data=dataset(classes), class_weights="balanced")
+    (_, plain), (_, labels, weights) = next(iter(blended)), next(iter(balanced))
+    ratios = weights.numpy()[:, np.newaxis] * labels / (COUNT / 5 / np.bincount(classes))
+    np.testing.assert_allclose(ratios, plain, atol=1e-5)
+    assert (np.count_nonzero(plain, axis=1) == 2).any()
 
 
 def test_drawn_labels_are_one_class_and_new_in_each_epoch():

@@ -46,6 +46,11 @@ def test_step_drops_at_its_fractions(step, expected):
     assert rate(schedule.step(1.0, 100), step) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("name", ["constant", "cosine", "one_cycle", "step", "plateau"])
+def test_a_rate_may_be_a_whole_number(name):
+    assert 0 < rate(getattr(schedule, name)(1, 100), 10) <= 1
+
+
 def test_plateau_falls_when_the_validation_loss_did_not():
     made, rates = schedule.plateau(1.0, 100, factor=0.1, patience=2), []
     for val_loss in (1.0, 0.9, 0.9, 0.95, 0.8, 0.8, 0.8, 0.8, 0.8):

@@ -1,7 +1,9 @@
 import importlib
 from pathlib import Path
 
+import keras
 import pytest
+from keras import layers
 from tensorflow.python.profiler import model_analyzer
 from tensorflow.python.profiler.option_builder import ProfileOptionBuilder
 
@@ -43,6 +45,12 @@ def test_the_operations_are_those_that_tensorflow_counts_but_for_a_few_percent(s
 def test_the_layers_have_all_parameters(stem):
     network = build(stem)
     assert sum(layer.parameters for layer in summary.layers(network)) == network.count_params()
+
+
+def test_a_network_inside_a_network_counts_with_its_own_layers():
+    block = keras.Sequential([keras.Input((16, 16, 3)), *(layers.Conv2D(8, 3), layers.GlobalAveragePooling2D())])
+    network = keras.Sequential([keras.Input((16, 16, 3)), block, layers.Dense(10)])
+    assert [layer.multiply_adds for layer in summary.layers(network)] == [14 * 14 * 9 * 3 * 8, 8 * 10]
 
 
 def test_the_layers_are_listed_with_their_totals(monkeypatch, capsys):

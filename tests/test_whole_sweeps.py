@@ -1,4 +1,4 @@
-"""`-m hparams=search_schedule` as a user types it: real slots and trainings, an optimizer and a schedule for each."""
+"""Sweeps as a user types them, `-m hparams=search_schedule` above all: real slots, trainings, optimizers, schedules."""
 
 import re
 import subprocess
@@ -59,3 +59,15 @@ def test_the_best_trial_meets_the_test_images_and_mlflow_can_compare_the_choices
         assert client.get_run(trial.run_id).data.params["optimizer"] == trial.params["optimizer"]
     logged = client.get_run(best.run_id).data.metrics
     assert logged["test_accuracy"] == pytest.approx(best.tested.metrics["test_accuracy"])
+
+
+def test_one_slot_tests_the_best_network_and_logs_it(tmp_path):
+    """Both happen in a slot, one after the other: with one slot, as on a machine with one GPU, it is the same one."""
+    values = ["dataset.train_size=100", "trainer.epochs=1", "model.filters=4", "hydra.sweep.dir=sweep"]
+    command = [sys.executable, "-m", "sweeper", "-m", "hparams=search", *values, "hydra.sweeper.n_trials=1"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
+    (trial,) = record.read(tmp_path / "sweep").trials
+    assert trial.tested
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    assert [model.name for model in client.search_logged_models([client.get_run(trial.run_id).info.experiment_id])]
+    assert "test_accuracy" in client.get_run(trial.run_id).data.metrics
