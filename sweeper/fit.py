@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from sweeper.checkpoint import Checkpoint
 from sweeper.errors import ConfigError, Diverged
 from sweeper.events import Metrics, Report
 from sweeper.judged import Judged
+from sweeper.pipeline import Batches
 from sweeper.trainer import Trainer, direction
 
 _log = logging.getLogger(__name__)
@@ -40,9 +40,7 @@ def reset(seed: int, precision: str) -> None:
 def fit(
     net: keras.Model,
     optimizer: keras.Optimizer,
-    train: Callable[[int], tf.data.Dataset],
-    steps: int,
-    validation: tf.data.Dataset,
+    batches: Batches,
     trainer: Trainer,
     metric: str,
     report: Report,
@@ -51,9 +49,6 @@ def fit(
 ) -> Fitted:
     """Trains `net` in place and leaves it with the weights of its best epoch by `metric`.
 
-    train: gives from a step on endless batches of images, labels (batch, classes) and perhaps weights of images;
-        `steps` make an epoch.
-    validation: batches of images and labels.
     saved: where an earlier attempt ended. Its epochs are reported again, not trained.
     save: hears at the end of an epoch how to go on, every `trainer.checkpoint` seconds.
     Raises: Diverged if the loss becomes infinite or NaN, ConfigError for two kinds of averages at once.
@@ -75,22 +70,22 @@ def fit(
         optimizer,
         loss="categorical_crossentropy",
         metrics=[keras.metrics.CategoricalAccuracy("accuracy")],  # the likeliest class of a label is the right one
-        steps_per_execution=_divisor(steps, trainer.steps_per_execution),
+        steps_per_execution=_divisor(batches.steps, trainer.steps_per_execution),
         jit_compile=trainer.jit_compile,
     )
     model.optimizer.build(model.trainable_variables)  # else the first step creates variables, and Keras traces it twice
-    judged = Judged(optimizer, train)
+    judged = Judged(optimizer, batches.train)
     epochs = _Epochs(optimizer, judged, trainer, metric, report)
     keeper = [_Checkpoints(net, epochs, trainer.checkpoint, save)] if save and trainer.checkpoint is not None else []
     if saved and _restored(saved, net, model.optimizer):
         epochs.repeat(saved)
     if not epochs.over:
         model.fit(
-            train(epochs.trained * steps),
-            validation_data=validation,
+            batches.train(epochs.trained * batches.steps),
+            validation_data=batches.validation,
             initial_epoch=epochs.trained,
             epochs=trainer.epochs,
-            steps_per_epoch=steps,
+            steps_per_epoch=batches.steps,
             callbacks=[judged, epochs, *keeper],
             shuffle=False,
             verbose=0,

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
 from sweeper.augment import Augment, Batch
 from sweeper.data import Dataset, Split
+from sweeper.trainer import Trainer
 
 BALANCED = "balanced"
+
+
+@dataclass(frozen=True)
+class Batches:
+    train: Callable[[int], tf.data.Dataset]  # from a step on; endless
+    steps: int  # an epoch
+    validation: tf.data.Dataset
+
+
+def batches(data: Dataset, trainer: Trainer, augment: Augment | None, seed: int) -> Batches:
+    """What a network is trained and judged on; see `training` and `evaluation`."""
+    size = trainer.batch_size
+    smoothing, weights = trainer.label_smoothing, trainer.class_weights
+    train = partial(training, data, size, augment, seed, label_smoothing=smoothing, class_weights=weights)
+    return Batches(train, steps(data, size), evaluation(data.validation, data, size))
 
 
 def training(

@@ -49,31 +49,11 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
     fit.reset(cfg.seed, trainer.precision)
     data = dataset(cfg)
     net = make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
-    train = partial(
-        pipeline.training,
-        data,
-        trainer.batch_size,
-        make(cfg, "augment"),
-        cfg.seed,
-        label_smoothing=trainer.label_smoothing,
-        class_weights=trainer.class_weights,
-    )
-    steps = pipeline.steps(data, trainer.batch_size)
-    validation = pipeline.evaluation(data.validation, data, trainer.batch_size)
-    schedule = make(cfg, "schedule", steps=trainer.epochs * steps)
+    batches = pipeline.batches(data, trainer, make(cfg, "augment"), cfg.seed)
+    schedule = make(cfg, "schedule", steps=trainer.epochs * batches.steps)
     optimizer = make(cfg, "optimizer", learning_rate=schedule)
-    fitted = fit.fit(
-        net,
-        optimizer,
-        train,
-        steps,
-        validation,
-        trainer,
-        metric,
-        _told_to(schedule, report),
-        saved,
-        partial(checkpoint.write, folder),
-    )
+    told, save = _told_to(schedule, report), partial(checkpoint.write, folder)
+    fitted = fit.fit(net, optimizer, batches, trainer, metric, told, saved, save)
 
     facts = {"model": word(cfg.model), "dataset": word(cfg.dataset), "parameters": net.count_params()}
     if not fitted.stopped:

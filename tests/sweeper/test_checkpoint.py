@@ -17,7 +17,7 @@ from sweeper import checkpoint, journal, record, tracking, trial
 from sweeper.events import EpochReported, TrialStarted
 
 SMALL = ["dataset.train_size=200", "model.filters=4", "trainer.checkpoint=0"]
-EPOCHS = 150  # of a training that is killed: enough that it does not end first
+EPOCHS = 80  # of a training that is killed: enough that it does not end first
 RECIPES = [
     ["optimizer=adamw", "schedule=cosine", "augment=strong"],
     ["optimizer=sgd", "schedule=plateau", "schedule.patience=1", "trainer.ema=0.9"],

@@ -1,6 +1,5 @@
 import gc
 import math
-from functools import partial
 
 import keras
 import numpy as np
@@ -37,11 +36,8 @@ def linear():
 def train(data=HARD, *, optimizer=None, metric="val_loss", report=never_stop, net=None, **trainer):
     trainer = Trainer(**{"epochs": 3, "batch_size": 16} | trainer)
     fit.reset(0, trainer.precision)
-    batches = partial(pipeline.training, data, trainer.batch_size, None, 0, class_weights=trainer.class_weights)
-    steps = pipeline.steps(data, trainer.batch_size)
-    validation = pipeline.evaluation(data.validation, data, trainer.batch_size)
-    optimizer = optimizer or keras.optimizers.SGD(0.1)
-    return fit.fit(net or linear(), optimizer, batches, steps, validation, trainer, metric, report)
+    batches = pipeline.batches(data, trainer, None, 0)
+    return fit.fit(net or linear(), optimizer or keras.optimizers.SGD(0.1), batches, trainer, metric, report)
 
 
 def judged(net, data=HARD):
