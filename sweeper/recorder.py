@@ -92,10 +92,10 @@ class Recorder:
             if network:
                 with Console().status("Testing the best network"):
                     troubles.append(self._test(best, in_slot))
+                results.write(record.read(self._folder, curves=False))
         except KeyboardInterrupt:
             network = False
             troubles.append("Interrupted: the best network was neither tested nor logged to MLflow.")
-        results.write(record.read(self._folder, curves=False))
         self.emit(SweepEnded(state, reason, best and best.number, time.time()))
         try:
             with Console().status("Waiting for MLflow"):
