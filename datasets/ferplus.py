@@ -11,6 +11,7 @@ from sweeper.errors import DataError
 
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 TARGETS = ("majority", "distribution", "drawn")
+NOBODY = ("unknown", "NF")  # votes for no emotion: not to be read, not a face
 USAGES = (b"Training", b"PublicTest", b"PrivateTest")  # the training, validation and test split
 SIDE = 48  # pixels of a face in the file
 
@@ -21,6 +22,7 @@ def load(
     labels: str | Path,
     seed: int,
     target: str = "distribution",
+    clear_majority: bool = False,
     image_size: int = SIDE,
     train_size: int | None = None,
 ) -> Dataset:
@@ -31,12 +33,16 @@ def load(
         (no face, or one that nobody could read) are left out.
     target: what a face's label is. distribution: the share of votes of each emotion; drawn: in training one emotion,
         drawn anew each epoch by these shares; majority: the emotion with most votes, the first one of equals.
+    clear_majority: validation and test keep only the faces on which people agree, 3,199 and 3,153: one emotion has more
+        than half of the votes, single ones not counted. So do the authors whatever the networks learn from, and only so
+        are accuracies comparable with theirs.
     seed: only draws the `train_size` faces; without that every seed gives the same splits.
     image_size: pixels a side; 48 leaves the faces as they are.
     Returns: faces (N, image_size, image_size, 1) uint8; labels (N, 8) float32, each row a distribution, or
         for majority (N,) int64.
     Raises: DataError if a file is missing or damaged, the two differ in length, or `target` is none of the three.
-    Source: Barsoum et al. 2016, arXiv:1608.01041, section 3; Goodfellow et al. 2013, arXiv:1307.0414.
+    Source: Barsoum et al. 2016, arXiv:1608.01041, section 3, and the authors' code on GitHub, microsoft/FERPlus,
+        src/ferplus.py and src/train.py; Goodfellow et al. 2013, arXiv:1307.0414.
     """
     if target not in TARGETS:
         raise DataError(f"dataset.target={target}: unknown. Give one of {', '.join(TARGETS)}.")
@@ -48,24 +54,33 @@ def load(
             f"{images} has {len(faces):,} rows and {labels} has {len(votes):,}; they must name the same faces. "
             "Give the complete files: 35,887 rows each."
         )
+    agreed, votes = _agreed(votes), votes[:, : len(CLASSES)]
     totals = votes.sum(axis=1, keepdims=True)
     emotions = votes.argmax(axis=1) if target == "majority" else (votes / np.maximum(totals, 1)).astype(np.float32)
-    rows = [np.flatnonzero((usages == usage) & (totals[:, 0] > 0)) for usage in range(len(USAGES))]
+    voted = totals[:, 0] > 0
+    judged = agreed if clear_majority else voted
+    rows = [np.flatnonzero((usages == usage) & kept) for usage, kept in enumerate((voted, judged, judged))]
     train, validation, test = (Split(faces[own], emotions[own]) for own in rows)
     data = assemble(train, test, CLASSES, seed=seed, validation=validation, train_size=train_size)
     return replace(data, drawn=target == "drawn")
 
 
 def _read_votes(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Votes (N, 8) int64 and the place (N,) of each row's usage in USAGES."""
+    """Votes (N, 10) int64, for each emotion and for none, and the place (N,) of each row's usage in USAGES."""
     votes, usages = [], []
-    for line, (usage, *counts) in _read_columns(file, ("Usage", *CLASSES)):
+    for line, (usage, *counts) in _read_columns(file, ("Usage", *CLASSES, *NOBODY)):
         if usage not in USAGES or not all(count.isdigit() for count in counts):
             got = b",".join([usage, *counts]).decode(errors="replace")
-            raise _damaged(file, line, f"{got} instead of Training, PublicTest or PrivateTest and eight counts")
+            raise _damaged(file, line, f"{got} instead of Training, PublicTest or PrivateTest and ten counts")
         usages.append(USAGES.index(usage))
         votes.append([int(count) for count in counts])
-    return np.array(votes, np.int64).reshape(-1, len(CLASSES)), np.array(usages, np.int64)
+    return np.array(votes, np.int64).reshape(-1, len(CLASSES) + len(NOBODY)), np.array(usages, np.int64)
+
+
+def _agreed(votes: np.ndarray) -> np.ndarray:
+    """Whether one emotion has more than half of a face's votes (N,); a single vote is taken for a mistake."""
+    counted = np.where(votes > 1, votes, 0)
+    return 2 * counted[:, : len(CLASSES)].max(axis=1, initial=0) > counted.sum(axis=1)
 
 
 def _read_faces(file: Path, side: int) -> np.ndarray:

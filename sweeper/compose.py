@@ -9,6 +9,7 @@ from hydra import compose, initialize_config_module
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
+from sweeper import plugin
 from sweeper.errors import ConfigError
 
 
@@ -23,6 +24,7 @@ def add_overrides(parser: ArgumentParser, example: str) -> None:
 
 def composed(overrides: Sequence[str]) -> DictConfig:
     """Raises: ConfigError if Hydra does not know a group, option or key of `overrides`."""
+    plugin.register()
     try:
         with initialize_config_module("sweeper.conf", version_base="1.3"):
             return compose("config", list(overrides))

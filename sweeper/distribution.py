@@ -45,6 +45,24 @@ def suggest(trial: Trial, key: str, of: BaseDistribution) -> Any:
     raise TypeError(f"{key}: no way to draw from {of}")
 
 
+def holds(of: BaseDistribution, value: Any) -> bool:
+    """Whether it can be drawn from `of`."""
+    if isinstance(of, CategoricalDistribution):
+        return any(value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in of.choices)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not of.low <= value <= of.high:
+        return False
+    steps = (value - of.low) / of.step if of.step else 0.0
+    return abs(steps - round(steps)) < 1e-8
+
+
+def describe(of: BaseDistribution) -> str:
+    """The values that can be drawn, for people."""
+    if isinstance(of, CategoricalDistribution):
+        return ", ".join(map(str, of.choices))
+    step = f" in steps of {of.step:g}" if of.step else ""
+    return f"the numbers from {of.low:g} to {of.high:g}{step}"
+
+
 def override(key: str, category: Any) -> str:
     """`key=value` such that Hydra reads back exactly the value that `distribution` made this category of."""
     match category:

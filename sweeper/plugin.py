@@ -1,52 +1,39 @@
-"""Hydra's door into the engine: the class that `hydra/sweeper: study` names."""
+"""Makes Hydra know `hydra/sweeper=study` and the groups of samplers, pruners and executors that belong to it."""
 
 from __future__ import annotations
 
-import sys
-from typing import Any
+from importlib import import_module, resources
+from importlib.resources.abc import Traversable
 
+from hydra.core.config_store import ConfigStore
+from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
-from hydra.plugins.sweeper import Sweeper
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import OmegaConf
 
-from sweeper import settings
-from sweeper.errors import ConfigError, SweeperError
-
-
-class StudySweeper(Sweeper):
-    def __init__(self, **keys: Any):
-        self._keys = keys
-
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self._context, self._task, self._config = hydra_context, task_function, config
-
-    def sweep(self, arguments: list[str]) -> None:
-        """Leaves by SystemExit unless the sweep finished, with its reason on stderr."""
-        from sweeper import sweep  # Optuna starts there
-
-        try:
-            self._check_launcher()
-            code = sweep.run(settings.read(self._keys), arguments, self._config, self._context, self._task)
-        except SweeperError as error:
-            print(f"\n{error}", file=sys.stderr)
-            code = error.exit_code
-        except KeyboardInterrupt:  # before the first trial, or for the second time
-            code = sweep.INTERRUPTED
-        if code:
-            sys.exit(code)
-
-    def _check_launcher(self) -> None:
-        launcher = self._config.hydra.launcher.get("_target_", "")
-        if not launcher.endswith(".BasicLauncher"):
-            raise ConfigError(
-                f"hydra/launcher: {launcher} is not used by hydra/sweeper=study, whose slots come from "
-                "hydra/sweeper/executor. Leave hydra/launcher out."
-            )
+_PROVIDER = "sweeper"  # how Hydra names where a config comes from: `--info` shows it
 
 
 def register() -> None:
-    """Makes the class known to Hydra, also under the namespace `hydra_plugins`, the only one it takes plugins from."""
-    plugins = Plugins.instance()
-    plugins.register(StudySweeper)
-    plugins.class_name_to_class["hydra_plugins.sweeper.StudySweeper"] = StudySweeper
+    """For applications of an editable checkout, whose plugins Hydra does not find by itself."""
+    Plugins.instance().register(import_module("hydra_plugins.sweeper").StudySweeper)
+    store_groups(replace=True)
+
+
+def store_groups(*, replace: bool = False) -> None:
+    """Makes `hydra/sweeper=study`, its samplers, pruners and executors choosable in any application.
+
+    They are no files of `conf`: hydra-optuna-sweeper has a `sampler/tpe` too, and Hydra would check ours against that.
+    replace: what another sweeper has stored under the same words; else that one stays, and works.
+    """
+    _store(resources.files("sweeper") / "groups", "hydra/sweeper", replace)
+
+
+def _store(folder: Traversable, group: str, replace: bool) -> None:
+    store = ConfigStore.instance()
+    for entry in folder.iterdir():
+        path = f"{group}/{entry.name}"
+        if entry.is_dir():
+            _store(entry, path, replace)
+        elif store.get_type(path) is ObjectType.NOT_FOUND or (replace and store.load(path).provider != _PROVIDER):
+            node = OmegaConf.create(entry.read_text(encoding="utf-8"))
+            store.store(name=entry.name, node=node, group=group, provider=_PROVIDER)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from sweeper.errors import ConfigError
 
 @dataclass(frozen=True)
 class Settings:
-    """Objects or nodes with `_target_` for sampler, pruner, executor and storage; see conf/hydra/sweeper/study.yaml."""
+    """Objects or nodes with `_target_` for sampler, pruner, executor and storage; see groups/study.yaml."""
 
     sampler: Any
     pruner: Any
@@ -21,7 +21,9 @@ class Settings:
     n_trials: int = 20  # in total
     n_jobs: int | None = None  # slots
     params: Any = None
+    custom_search_space: str | None = None  # dotted path of a function
     spaces: Sequence[str] | None = None  # config groups
+    enqueue: Any = None  # the ID of an earlier sweep, or a list of {override key: value}
     max_retries: int = 2
     max_failure_rate: float = 0.0  # of n_trials
     keep_models: int = 5
@@ -47,7 +49,17 @@ def read(keys: dict[str, Any]) -> Settings:
         value = getattr(settings, key)
         if value is not None and (not isinstance(value, int) or value < low):
             raise ConfigError(f"hydra.sweeper.{key}={value}: give a whole number of at least {low}.")
+    enqueue = settings.enqueue
+    if not (enqueue is None or isinstance(enqueue, str) or _are_mappings(enqueue)):
+        raise ConfigError(
+            f"hydra.sweeper.enqueue={enqueue}: give a list of values by key, [{{hparams.lr: 1e-3}}], or the ID of an "
+            "earlier sweep."
+        )
     rate = settings.max_failure_rate
     if not isinstance(rate, int | float) or not 0 <= rate <= 1:
         raise ConfigError(f"hydra.sweeper.max_failure_rate={rate}: give a share from 0.0 to 1.0.")
     return settings
+
+
+def _are_mappings(values: Any) -> bool:
+    return isinstance(values, Sequence) and all(isinstance(value, Mapping) for value in values)

@@ -20,7 +20,7 @@ import numpy as np
 from hydra.core.singleton import Singleton
 from hydra.core.utils import run_job
 from hydra.types import HydraContext
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, open_dict, read_write
 
 from sweeper.errors import Diverged, SweeperError
 from sweeper.events import Metrics
@@ -72,7 +72,7 @@ def _run(number: int, job: TrialJob | Call, work: Work, connection: Connection) 
 
 def _run_trial(job: TrialJob, work: Work, report: Callable[..., bool]) -> Any:
     config = work.context.config_loader.load_sweep_config(work.config, job.overrides)
-    with open_dict(config):
+    with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.job.id = config.hydra.job.num = job.number
         config.hydra.sweep.dir = work.config.hydra.sweep.dir  # not a new one for the present second
         config.hydra.sweep.subdir = job.subdir

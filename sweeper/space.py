@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from optuna import Trial
 from optuna.distributions import BaseDistribution
 
-from sweeper.distribution import distribution, override, suggest
+from sweeper.distribution import distribution, holds, override, suggest
 from sweeper.errors import ConfigError
 
 Dimensions = dict[str, BaseDistribution]  # by override key
@@ -45,6 +45,13 @@ class Space:
         brought = self.of_groups(choices)
         return choices | rest | {key: suggest(trial, of.name, of.distribution) for key, of in brought.items()}
 
+    def dimensions(self, values: Mapping[str, Any]) -> dict[str, Brought]:
+        """By override key, those of a trial with these values. What a searched group's options bring is among them
+        only if `values` choose an option of each such group."""
+        typed = {key: Brought(key, of) for key, of in self.typed.items()}
+        choices = {key: values[key] for key in self.groups if key in values and holds(self.typed[key], values[key])}
+        return typed | (self.of_groups(choices) if len(choices) == len(self.groups) else {})
+
     def unconditional(self) -> Dimensions:
         """Raises: ConfigError if the dimensions differ from option to option of the config groups that are searched."""
         options = product(*(self.typed[key].choices for key in self.groups))
@@ -55,6 +62,13 @@ class Space:
                 f"{', '.join(self.groups)} brings its own. Choose another sampler, or sweep one option at a time."
             )
         return self.typed | {key: brought.distribution for key, brought in first.items()}
+
+    def fixed_values(self) -> Iterator[tuple[str, str]]:
+        """Keys and values, as text, of the overrides that every trial has."""
+        for line in self.fixed:
+            key, assigned, value = line.partition("=")
+            if assigned:
+                yield key, value
 
     def overrides(self, params: Mapping[str, Any]) -> list[str]:
         """The fixed and the drawn values as Hydra's command line takes them."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import optuna
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, GPSampler
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
@@ -43,11 +44,25 @@ class Proposal:
 class Study:
     """An Optuna study and the trials of it that run now."""
 
-    def __init__(self, settings: Settings, space: Space, folder: Path):
-        """Raises: ConfigError if sampler, pruner, storage or direction do not fit each other or the space."""
-        self.space = space
+    def __init__(
+        self,
+        settings: Settings,
+        space: Space,
+        folder: Path,
+        *,
+        enqueued: Sequence[dict[str, Any]],
+        extend: Callable[[optuna.Trial], None] | None,
+    ):
+        """enqueued: of the first trials, values by Optuna's names.
+        extend: called with each new trial once its dimensions of `space` are drawn; what it suggests joins them.
+
+        Raises: ConfigError if sampler, pruner, storage or direction do not fit each other or the space.
+        """
+        self.space, self._extend = space, extend
         sampler, self.size = _sampler(settings, space)
         self._study = _create(settings, sampler, folder)
+        for values in enqueued:
+            self._study.enqueue_trial(values, skip_if_exists=True)
         self._running: dict[int, optuna.Trial] = {}
         self._reported: dict[int, int] = {}  # the last epoch heard of a running trial
 
@@ -57,8 +72,20 @@ class Study:
             params = self.space.suggest(trial)
         except ValueError as error:  # the choices of a dimension cannot change within a study
             raise ConfigError(f"Study {self._study.study_name} began with another space: {error}") from error
+        if self._extend:
+            params |= self._extension(trial)
         self._running[trial.number] = trial
         return Proposal(trial.number, params, self.space.overrides(params))
+
+    def _extension(self, trial: optuna.Trial) -> dict[str, Any]:
+        for key, value in self.space.fixed_values():
+            trial.set_user_attr(key, value)
+        before = set(trial.params)
+        try:
+            self._extend(trial)
+        except Exception as error:
+            raise ConfigError(f"hydra.sweeper.custom_search_space failed: {type(error).__name__}: {error}") from error
+        return {key: value for key, value in trial.params.items() if key not in before}
 
     def report(self, number: int, epoch: int, value: float) -> bool:
         """Whether the pruner wants the trial stopped. A second attempt is heard from where the first one ended."""
@@ -107,7 +134,10 @@ def _sampler(settings: Settings, space: Space) -> tuple[BaseSampler, int | None]
     """The sampler, and how many different trials it can draw where that is bounded."""
     node = settings.sampler
     if not _is_grid(node):
-        return _instantiate(node, "hydra.sweeper.sampler"), None
+        sampler = _instantiate(node, "hydra.sweeper.sampler")
+        if isinstance(sampler, GPSampler) and find_spec("torch") is None:  # Optuna notices after ten trials
+            raise ConfigError("hydra/sweeper/sampler=gp needs PyTorch: python -m pip install 'sweeper[gp]'")
+        return sampler, None
     grid = {key: _grid_points(key, of) for key, of in space.unconditional().items()}
     sampler = instantiate({**OmegaConf.to_container(node, resolve=True), "search_space": grid}, _convert_="all")
     return sampler, math.prod(len(points) for points in grid.values())
@@ -138,10 +168,11 @@ def _storage(storage: Any, folder: Path) -> BaseStorage | str:
 
 
 def _instantiate(node: Any, key: str) -> Any:
-    """The object that a config node describes; Hydra before 1.4 has already made it."""
+    """The object that a config node describes, null keys left out; Hydra before 1.4 has already made it."""
     if not isinstance(node, DictConfig):
         return node
     try:
-        return instantiate(node, _convert_="all")
+        keys = OmegaConf.to_container(node, resolve=True)
+        return instantiate({name: value for name, value in keys.items() if value is not None}, _convert_="all")
     except Exception as error:
         raise ConfigError(f"{key}: {node.get('_target_')} refused its settings: {error}") from error

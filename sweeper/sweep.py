@@ -6,15 +6,16 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hydra.core.singleton import Singleton
 from hydra.types import HydraContext
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf, open_dict
+from hydra.utils import get_method, instantiate
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from sweeper import space, tracking
+from sweeper import enqueue, space, tracking
 from sweeper.coordinator import Coordinator
 from sweeper.errors import ConfigError
 from sweeper.executor import Executor
@@ -65,7 +66,7 @@ def run(
 def _pinned(config: DictConfig) -> DictConfig:
     """The config with its folder absolute: every process must mean the same one, whatever its clock and folder."""
     config = config.copy()
-    with open_dict(config):
+    with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.sweep.dir = str(Path(config.hydra.sweep.dir).absolute())
     return config
 
@@ -86,7 +87,23 @@ def _study(settings: Settings, arguments: Sequence[str], config: DictConfig, con
         loader,
         lambda lines: loader.load_sweep_config(config, lines),
     )
-    return Study(settings, dimensions, Path(config.hydra.sweep.dir))
+    return Study(
+        settings,
+        dimensions,
+        Path(config.hydra.sweep.dir),
+        enqueued=enqueue.read(settings.enqueue, dimensions)[: settings.n_trials],
+        extend=_extension(settings, config),
+    )
+
+
+def _extension(settings: Settings, config: DictConfig) -> Callable[[Any], None] | None:
+    """The user's own function of a trial, which adds dimensions in Python."""
+    if settings.custom_search_space is None:
+        return None
+    try:
+        return partial(get_method(settings.custom_search_space), config)
+    except Exception as error:
+        raise ConfigError(f"hydra.sweeper.custom_search_space={settings.custom_search_space}: {error}") from error
 
 
 def _executor(settings: Settings) -> Executor:
@@ -102,7 +119,7 @@ def _naming(config: DictConfig, context: HydraContext) -> Callable[[int, list[st
 
     def composed(number: int, overrides: list[str]) -> str:
         trial = context.config_loader.load_sweep_config(config, overrides)
-        with open_dict(trial):
+        with read_write(trial.hydra), open_dict(trial.hydra):
             trial.hydra.job.id = trial.hydra.job.num = number
         return str(trial.hydra.sweep.subdir)
 

@@ -46,11 +46,12 @@ def installed(wheel, tmp_path):
 
 def test_the_wheel_holds_every_config_and_zoo_file_and_no_other_top_level_package(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"sweeper"}
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"sweeper", "hydra_plugins"}
     ours = [
         path for top in ("conf", "models", "datasets") for path in (ROOT / top).rglob("*.*") if "cache" not in str(path)
     ]
     assert {f"sweeper/{path.relative_to(ROOT)}" for path in ours if path.suffix in (".py", ".yaml")} <= set(names)
+    assert {str(path.relative_to(ROOT)) for path in (ROOT / "sweeper").rglob("*.yaml")} <= set(names)
 
 
 def test_an_installed_wheel_composes_and_finds_its_zoos(installed):
@@ -67,3 +68,25 @@ def test_an_installed_wheel_composes_and_finds_its_zoos(installed):
 def test_an_installed_wheel_leaves_somebodys_datasets_alone(installed):
     done = installed("-c", "import datasets, sweeper.datasets.digits; print(datasets.owner)")
     assert done.stdout == "somebody else\n", done.stderr
+
+
+APP = """
+import hydra
+
+
+@hydra.main(version_base="1.3", config_path=None)
+def square(cfg):
+    return cfg.x**2
+
+
+if __name__ == "__main__":
+    square()
+"""
+
+
+def test_an_installed_wheel_is_found_by_any_hydra_application(installed, tmp_path):
+    (tmp_path / "app.py").write_text(APP)
+    sweep = ["hydra/sweeper=study", "hydra.sweep.dir=sweep", "hydra.sweeper.n_trials=2", "+x=interval(-1, 1)"]
+    done = installed("app.py", "-m", *sweep)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "sweep" / "optimization_results.yaml").exists()

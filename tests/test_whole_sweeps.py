@@ -1,8 +1,10 @@
 """Sweeps as a user types them, `-m hparams=search_schedule` above all: real slots, trainings, optimizers, schedules."""
 
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import mlflow
@@ -14,6 +16,8 @@ from sweeper import record
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 TRIALS = 6
+SMALL = ["dataset.train_size=100", "trainer.epochs=1", "model.filters=4", "hydra.sweep.dir=sweep"]
+ONE_TRIAL = [sys.executable, "-m", "sweeper", "-m", "hparams=search", *SMALL, "hydra.sweeper.n_trials=1"]
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +67,30 @@ def test_the_best_trial_meets_the_test_images_and_mlflow_can_compare_the_choices
 
 def test_one_slot_tests_the_best_network_and_logs_it(tmp_path):
     """Both happen in a slot, one after the other: with one slot, as on a machine with one GPU, it is the same one."""
-    values = ["dataset.train_size=100", "trainer.epochs=1", "model.filters=4", "hydra.sweep.dir=sweep"]
-    command = [sys.executable, "-m", "sweeper", "-m", "hparams=search", *values, "hydra.sweeper.n_trials=1"]
-    subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
+    subprocess.run(ONE_TRIAL, cwd=tmp_path, check=True, timeout=120)
     (trial,) = record.read(tmp_path / "sweep").trials
     assert trial.tested
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     assert [model.name for model in client.search_logged_models([client.get_run(trial.run_id).info.experiment_id])]
     assert "test_accuracy" in client.get_run(trial.run_id).data.metrics
+
+
+def test_ctrl_c_while_the_best_network_is_tested_leaves_a_finished_sweep(tmp_path):
+    process = subprocess.Popen(
+        ONE_TRIAL,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job is deaf to it
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "sweep" / "leaderboard.csv").exists():  # written right before the test, which takes a second
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert "Interrupted: the best network was neither tested nor logged to MLflow." in err, out + err
+    sweep = record.read(tmp_path / "sweep")
+    assert (process.returncode, sweep.ended.state) == (0, "FINISHED")
+    assert [(trial.state, trial.tested) for trial in sweep.trials] == [("FINISHED", None)]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_module
 
 from sweeper import fit, formats, pipeline, trial
+from sweeper.compose import composed
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORKS, DATASETS = (sorted(file.stem for file in (ROOT / top).glob("*.py")) for top in ("models", "datasets"))
@@ -32,8 +32,7 @@ def _frees_the_network():
 def test_every_network_learns_every_data_set_and_leaves_as_a_file(network, dataset, sources, tmp_path):
     given = [f"dataset.{key}={value}" for key, value in sources.get(dataset, {}).items()]
     few = [f"dataset.train_size={IMAGES}", f"trainer.batch_size={IMAGES}", f"trainer.epochs={STEPS}"]
-    with initialize_config_module("sweeper.conf", version_base="1.3"):
-        cfg = compose("config", [f"model={network}", f"dataset={dataset}", *given, *few])
+    cfg = composed([f"model={network}", f"dataset={dataset}", *given, *few])
     losses = []
     measured = trial.run(cfg, lambda epoch, value, metrics: losses.append(metrics["loss"]), tmp_path).facts
     assert len(losses) == STEPS

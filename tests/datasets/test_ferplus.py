@@ -47,6 +47,28 @@ def test_the_majority_is_the_first_emotion_with_most_votes(votes, emotion, ferpl
     assert not data.drawn
 
 
+@pytest.mark.parametrize(
+    ("votes", "kept"),
+    [
+        ("3,1,0,4,0,0,0,0,2,0", False),  # 4 of 9
+        ("1,1,1,4,1,0,0,0,2,0", True),  # 4 of 6 without the single ones
+        ("0,0,0,4,0,0,0,0,4,0", False),  # half is not more than half
+        ("0,0,0,3,0,0,0,0,5,2", False),  # most say that they cannot tell
+        ("1,0,0,0,0,0,0,0,9,0", False),
+    ],
+)
+def test_a_clear_majority_is_over_half_of_all_votes_without_single_ones(votes, kept, ferplus_files):
+    lines = ferplus_files["labels"].read_text().splitlines()
+    row = next(number for number, line in enumerate(lines) if line.startswith("PrivateTest"))
+    lines[row] = f"PrivateTest,fer.png,{votes}"
+    ferplus_files["labels"].write_text("\n".join(lines) + "\n")
+    every, clear = (ferplus.load(**ferplus_files, seed=0, clear_majority=only) for only in (False, True))
+    assert len(clear.train) == len(every.train)
+    assert len(clear.validation) <= len(every.validation)
+    face = every.test.images[0]
+    assert (clear.test.images == face).all(axis=(1, 2, 3)).any() == kept
+
+
 def test_drawn_labels_are_distributions_until_they_are_drawn(ferplus_files):
     data, plain = (load_first(ferplus_files, VOTES, target=target) for target in ("drawn", "distribution"))
     np.testing.assert_array_equal(data.train.labels, plain.train.labels)
@@ -123,6 +145,13 @@ def test_a_missing_file_is_named_with_its_key(key, ferplus_files):
     ferplus_files[key].unlink()
     with pytest.raises(DataError, match=f"dataset.{key}=.* does not exist"):
         ferplus.load(**ferplus_files, seed=0)
+
+
+def test_clear_majorities_of_the_real_files(real):
+    folder = real("fer2013") / "fer2013"
+    files = {"images": folder / "fer2013.csv", "labels": folder / "fer2013new.csv"}
+    data = ferplus.load(**files, seed=0, clear_majority=True)
+    assert (len(data.train), len(data.validation), len(data.test)) == (28_559, 3_199, 3_153)
 
 
 def test_the_real_files_give_the_numbers_of_the_literature(real):

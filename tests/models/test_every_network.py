@@ -6,10 +6,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 
 import sweeper
+from sweeper.compose import composed
 
 ROOT = Path(sweeper.__file__).parent.parent
 STEMS = sorted(file.stem for file in (ROOT / "models").glob("*.py"))
@@ -42,8 +42,7 @@ def test_every_network_gives_probabilities_at_any_size(stem, shape):
 
 
 def test_every_network_builds_from_its_own_yaml(stem):
-    with initialize_config_module("sweeper.conf", version_base="1.3"):
-        cfg = compose("config", [f"model={stem}"])
+    cfg = composed([f"model={stem}"])
     assert cfg.model._target_ == f"sweeper.models.{stem}.build"
     assert instantiate(cfg.model, _partial_=True)((8, 8, 1), 3).output.shape == (None, 3)
 

@@ -11,9 +11,9 @@ import keras
 import mlflow
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_module
 
 from sweeper import checkpoint, journal, record, tracking, trial
+from sweeper.compose import composed
 from sweeper.events import EpochReported, TrialStarted
 
 SMALL = ["dataset.train_size=200", "model.filters=4", "trainer.checkpoint=0"]
@@ -28,8 +28,7 @@ RECIPES = [
 
 
 def config(*overrides):
-    with initialize_config_module("sweeper.conf", version_base="1.3"):
-        return compose("config", [*SMALL, "trainer.epochs=5", *overrides])
+    return composed([*SMALL, "trainer.epochs=5", *overrides])
 
 
 def broken_off(cfg, folder, after):

@@ -30,6 +30,10 @@ def test_a_distribution_counts_for_its_most_likely_class():
     assert np.bincount(data.test.labels.argmax(axis=1)).tolist() == [75, 25]
 
 
+def test_classes_named_by_numbers_are_text():
+    assert assemble(make(400), 0.25, (3, 8), seed=0, validation=0.2).classes == ("3", "8")
+
+
 def test_every_image_lands_in_exactly_one_split():
     everything = make(400)
     data = assemble(everything, 0.25, CLASSES, seed=0, validation=0.2)

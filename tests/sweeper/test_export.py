@@ -9,11 +9,11 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
-from hydra import compose, initialize_config_module
 from keras import layers
 from omegaconf import OmegaConf
 
 from sweeper import card, export, formats, sweeps, trial
+from sweeper.compose import composed
 from sweeper.datasets import digits
 from sweeper.errors import ConfigError, DataError
 from sweeper.events import SweepEnded, SweepStarted, TrialEnded, TrialStarted
@@ -56,8 +56,7 @@ def copied(tmp_path):
 
 def train(folder: Path, *overrides: str) -> None:
     small = ["model.filters=4", "dataset.train_size=300", "trainer.batch_size=16"]
-    with initialize_config_module("sweeper.conf", version_base="1.3"):
-        cfg = compose("config", overrides=[*small, *overrides])
+    cfg = composed([*small, *overrides])
     del cfg.tracking  # nothing of a trial
     trial.run(cfg, folder=folder)
     keras.config.set_dtype_policy("float32")

@@ -8,10 +8,10 @@ import cv2
 import keras
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_module
 from rich.console import Console
 
 from sweeper import card, formats, pipeline, predict, trial
+from sweeper.compose import composed
 from sweeper.datasets import digits
 from sweeper.errors import ConfigError, DataError
 
@@ -22,8 +22,7 @@ FORMATS = {format.name: format for format in formats.FORMATS}
 def exported(tmp_path_factory) -> Path:
     """Holds a network that knows the digits, in a folder for each format."""
     root = tmp_path_factory.mktemp("exported")
-    with initialize_config_module("sweeper.conf", version_base="1.3"):
-        cfg = compose("config", overrides=["model.filters=8", "trainer.epochs=5", "trainer.batch_size=16"])
+    cfg = composed(["model.filters=8", "trainer.epochs=5", "trainer.batch_size=16"])
     del cfg.tracking  # nothing of a trial
     trial.run(cfg, folder=root / "trial")
     network = formats.load_keras(root / "trial" / "model.keras")

@@ -63,6 +63,11 @@ def test_the_picture_is_written_where_it_is_wanted(augment, monkeypatch, tmp_pat
     )
 
 
+def test_a_name_without_an_ending_becomes_a_png(monkeypatch, tmp_path):
+    assert run(monkeypatch, "--out", tmp_path / "grid") == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["grid.png"]
+
+
 @pytest.mark.parametrize("out", ["nowhere/grid.png", "grid.txt"])
 def test_a_file_that_cannot_be_written_is_named(out, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)

@@ -240,6 +240,9 @@ def test_a_folder_that_holds_a_sweep_is_not_written_into(sweep):
         ([X, "hydra.sweeper.direction=up"], "hydra.sweeper.direction=up: give minimize or maximize"),
         ([X, "hydra.sweeper.max_failure_rate=2"], "hydra.sweeper.max_failure_rate=2: give a share"),
         (["+hill=broken"], "hill.width=7 is no range"),
+        ([X, "hydra.sweeper.enqueue=[{x: 7}]"], "hydra.sweeper.enqueue[0]: x=7 is none of the numbers from -1 to 1"),
+        ([X, "hydra.sweeper.enqueue=[7]"], "hydra.sweeper.enqueue=[7]: give a list of values by key"),
+        ([X, "hydra.sweeper.enqueue=yesterday"], "No sweep lies below"),
         (
             [X, "hydra/launcher=basic", "hydra.launcher._target_=somebody.SlurmLauncher"],
             "is not used by hydra/sweeper=study",
@@ -284,6 +287,26 @@ def test_each_option_of_a_searched_group_brings_its_own_space(sweep):
     assert {trial.params["+hill"] for trial in trials()} == set(widths)
     for trial in trials():
         assert trial.params["hill.width"] in widths[trial.params["+hill"]]
+
+
+def test_wanted_trials_come_first_and_the_sampler_fills_in_the_rest(sweep):
+    wanted = "hydra.sweeper.enqueue=[{x: 0.25}, {+hill: wide, hill.width: 40}]"
+    code, output = sweep(X, "+hill=steep,wide", wanted, ONE_SLOT, "hydra.sweeper.n_trials=4")
+    assert code == 0, output
+    first, second, *_ = trials()
+    assert first.params["x"] == 0.25
+    assert (second.params["+hill"], second.params["hill.width"]) == ("wide", 40)
+    assert len(trials()) == 4
+
+
+def test_the_trials_of_an_earlier_sweep_come_first_the_best_before_the_others(sweep):
+    earlier = ["hydra.sweep.dir=earlier", "kind=round,flat", "hydra/sweeper/sampler=random", "hydra.sweeper.n_trials=4"]
+    assert sweep("x=interval(-2, 2)", *earlier, "hydra/sweeper/pruner=none")[0] == 0
+    code, output = sweep("x=interval(-2, 2)", "hydra.sweeper.enqueue=earlier", ONE_SLOT, "hydra/sweeper/pruner=none")
+    assert code == 0, output
+    ranked = record.read(Path("earlier")).ranked()
+    assert [trial.params for trial in trials()[:4]] == [{"x": trial.params["x"]} for trial in ranked]
+    assert len(trials()) == 8
 
 
 def test_a_folder_can_be_named_by_what_a_trial_draws(sweep):

@@ -2,10 +2,10 @@ import cv2
 import keras
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from sweeper import card, pipeline, trial
+from sweeper.compose import composed
 from sweeper.datasets import digits
 from sweeper.errors import ConfigError
 from sweeper.trainer import METRICS
@@ -14,8 +14,7 @@ DIGITS = ["dataset=digits", "dataset.train_size=200"]
 
 
 def config(*overrides, dataset=DIGITS):
-    with initialize_config_module("sweeper.conf", version_base="1.3"):
-        return compose("config", [*dataset, "model.filters=4", "trainer.epochs=2", *overrides])
+    return composed([*dataset, "model.filters=4", "trainer.epochs=2", *overrides])
 
 
 @pytest.fixture(scope="module")

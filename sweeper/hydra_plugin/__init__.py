@@ -1,0 +1,50 @@
+"""Hydra's door into the engine. Installed, this package is `hydra_plugins.sweeper`: Hydra looks for plugins there only.
+
+So any Hydra application can say `hydra/sweeper: study`, with no line of Python for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from sweeper import plugin, settings
+from sweeper.errors import ConfigError, SweeperError
+
+
+class StudySweeper(Sweeper):
+    def __init__(self, **keys: Any):
+        self._keys = keys
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self._context, self._task, self._config = hydra_context, task_function, config
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Leaves by SystemExit unless the sweep finished, with its reason on stderr."""
+        from sweeper import sweep  # Optuna starts there
+
+        try:
+            self._check_launcher()
+            code = sweep.run(settings.read(self._keys), arguments, self._config, self._context, self._task)
+        except SweeperError as error:
+            print(f"\n{error}", file=sys.stderr)
+            code = error.exit_code
+        except KeyboardInterrupt:  # before the first trial, or for the second time
+            code = sweep.INTERRUPTED
+        if code:
+            sys.exit(code)
+
+    def _check_launcher(self) -> None:
+        launcher = self._config.hydra.launcher.get("_target_", "")
+        if not launcher.endswith(".BasicLauncher"):
+            raise ConfigError(
+                f"hydra/launcher: {launcher} is not used by hydra/sweeper=study, whose slots come from "
+                "hydra/sweeper/executor. Leave hydra/launcher out."
+            )
+
+
+plugin.store_groups()
