@@ -73,6 +73,11 @@ class Sweep:
             self.finished, key=lambda trial: (*losses(trial.values[:1], self.started.directions), trial.number)
         )
 
+    @property
+    def best(self) -> Trial | None:
+        """The first of `ranked`; None where no trial finished."""
+        return next(iter(self.ranked()), None)
+
     def pareto_front(self) -> list[Trial]:
         """The finished trials that no other beats in every objective, by number."""
         front = []

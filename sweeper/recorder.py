@@ -82,26 +82,25 @@ class Recorder:
 
         in_slot: runs a function where TensorFlow is loaded; without it nothing is tested, and no network is logged.
         """
-        sweep = record.read(self._folder, curves=False)
-        best = sweep.ranked()[0] if sweep.finished else None
-        network = in_slot is not None and best is not None and best.model.exists()
-        troubles = []
         self._progress.close()
-        results.write(sweep)  # whatever ends the process while it tests
+        troubles = []
         try:
-            if network:
+            sweep = self._written()  # whatever ends the process while it tests
+            if in_slot and _has_network(sweep.best):
                 with Console().status("Testing the best network"):
-                    troubles.append(self._test(best, in_slot))
-                results.write(record.read(self._folder, curves=False))
+                    troubles.append(self._test(sweep.best, in_slot))
+                sweep = self._written()
         except KeyboardInterrupt:
-            network = False
+            in_slot = None
             troubles.append("Interrupted: the best network was neither tested nor logged to MLflow.")
+            sweep = self._written()
+        best = sweep.best
         self.emit(SweepEnded(state, reason, best and best.number, time.time()))
         try:
             with Console().status("Waiting for MLflow"):
                 late = self._mirror.close(_PATIENCE if state == "FINISHED" else _IMPATIENCE)
                 troubles.append(late)
-                if network and not late:
+                if in_slot and _has_network(best) and not late:
                     troubles.append(self._log(best, in_slot))
         except KeyboardInterrupt:
             troubles.append(f"Interrupted while MLflow was waited for. {self._folder / NAME} has all trials.")
@@ -112,6 +111,12 @@ class Recorder:
 
     def close(self) -> None:
         self._progress.close()
+
+    def _written(self) -> record.Sweep:
+        """The sweep so far, its results in its folder."""
+        sweep = record.read(self._folder, curves=False)
+        results.write(sweep)
+        return sweep
 
     def _test(self, best: record.Trial, in_slot: Callable[..., None]) -> str | None:
         """What went wrong, for the user; never reason enough to lose a sweep."""
@@ -130,3 +135,7 @@ class Recorder:
         except Exception as error:
             return f"The best model was not logged to MLflow, but lies in {best.folder}: {describe(error)}"
         return None
+
+
+def _has_network(trial: record.Trial | None) -> bool:
+    return trial is not None and trial.model.exists()

@@ -44,8 +44,7 @@ def summary(sweep: Sweep, console: Console) -> None:
 
 def _solutions(sweep: Sweep) -> dict[str, Any]:
     if len(sweep.started.directions) == 1:
-        best = sweep.ranked()[0]
-        return {"name": "optuna", "best_params": best.params, "best_value": best.values[0]}
+        return {"name": "optuna", "best_params": sweep.best.params, "best_value": sweep.best.values[0]}
     front = [{"params": trial.params, "values": list(trial.values)} for trial in sweep.pareto_front()]
     return {"name": "optuna", "solutions": front}
 
@@ -59,7 +58,7 @@ def _failures(sweep: Sweep) -> Counter[str]:
 def _next_commands(sweep: Sweep) -> list[str]:
     name = sweeps.name(sweep.folder)
     commands = [f"python -m sweeper leaderboard --sweep {name}"]
-    if sweep.finished and sweep.ranked()[0].model.exists():
+    if sweep.best and sweep.best.model.exists():
         commands.append(f"python -m sweeper export best --sweep {name}")
     if sweep.run_id:
         commands.append("mlflow ui")
