@@ -17,6 +17,7 @@ from sweeper.events import Metrics, Report
 from sweeper.judged import Judged
 from sweeper.pipeline import Batches
 from sweeper.trainer import Trainer, direction
+from sweeper.views import BothViews
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def fit(
     # of the process, and with it the graph and all weights: 300 MB a trial for model=alexnet.
     optimizer._all_reduce_sum_gradients = list
     # Compiled in the network's place and sharing its weights: the network itself is saved without an optimizer.
-    model = keras.Model(net.inputs, net.outputs)
+    model = BothViews(net) if trainer.views == 2 else keras.Model(net.inputs, net.outputs)
     model.compile(
         optimizer,
         loss="categorical_crossentropy",

@@ -75,7 +75,8 @@ def in_float32(network: keras.Model) -> keras.Model:
 
     def layer_in_float32(layer: keras.Layer) -> keras.Layer:
         config = layer.get_config()
-        return type(layer).from_config(config | {"dtype": "float32"} if layer.compute_dtype in HALF else config)
+        halved = getattr(layer, "compute_dtype", None) in HALF  # an operation like a sum has none
+        return type(layer).from_config(config | {"dtype": "float32"} if halved else config)
 
     copy = keras.models.clone_model(network, clone_function=layer_in_float32, recursive=True)
     copy.set_weights(network.get_weights())

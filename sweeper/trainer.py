@@ -27,6 +27,7 @@ class Trainer:
     ema: float | None = None  # share of the running mean of the weights kept a step; None = the weights as they are
     label_smoothing: float = 0.0  # share of each label spread over all classes
     class_weights: str | None = None  # balanced: each class counts the same in the loss
+    views: int = 1  # 2: the answer is the mean of those to an image and its mirror image
     checkpoint: float | None = None  # seconds between two checkpoints; None = none
     steps_per_execution: int = 1
     jit_compile: bool = False
@@ -42,9 +43,10 @@ class Trainer:
             ("precision", PRECISIONS),
             ("patience_metric", METRICS),
             ("class_weights", (None, "balanced")),
+            ("views", (1, 2)),
         ):
             if getattr(self, key) not in choices:
-                known = ", ".join("null" if choice is None else choice for choice in choices)
+                known = ", ".join("null" if choice is None else str(choice) for choice in choices)
                 raise ConfigError(f"trainer.{key}={getattr(self, key)}: unknown. Give one of {known}.")
         if self.checkpoint is not None and (not isinstance(self.checkpoint, int | float) or self.checkpoint < 0):
             raise ConfigError(f"trainer.checkpoint={self.checkpoint}: not a time. Give seconds from 0, or null.")

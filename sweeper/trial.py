@@ -44,7 +44,7 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
     folder.mkdir(parents=True, exist_ok=True)
     saved = checkpoint.read(folder) if is_of(cfg, folder) else None  # by an attempt whose process died
     OmegaConf.save(cfg, folder / CONFIG, resolve=True)
-    from sweeper import fit, pipeline  # TensorFlow starts here
+    from sweeper import fit, pipeline, views  # TensorFlow starts here
 
     fit.reset(cfg.seed, trainer.precision)
     data = dataset(cfg)
@@ -57,7 +57,7 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
 
     facts = {"model": word(cfg.model), "dataset": word(cfg.dataset), "parameters": net.count_params()}
     if not fitted.stopped:
-        net.save(folder / MODEL)
+        (views.averaged(net) if trainer.views == 2 else net).save(folder / MODEL)
         Card(
             **facts,
             classes=data.classes,
