@@ -7,7 +7,7 @@ WIDTH = 2  # axis of images (batch, height, width, channels)
 
 
 def averaged(net: keras.Model) -> keras.Model:
-    """`net` asked twice, with the same weights and nothing but stock parts. For images where left and right do not matter.
+    """`net` asked twice, with the same weights and nothing but stock parts, where left and right do not matter.
 
     Source: Krizhevsky et al. 2012, section 4.1, who average over ten views.
     """

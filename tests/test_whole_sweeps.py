@@ -31,6 +31,7 @@ def sweep(tmp_path_factory):
     return here / "sweep"
 
 
+@pytest.mark.slow
 def test_every_trial_trains_with_the_optimizer_and_the_schedule_that_it_drew(sweep):
     trials = record.read(sweep).trials
     assert [trial.state for trial in trials] == ["FINISHED"] * TRIALS
@@ -43,6 +44,7 @@ def test_every_trial_trains_with_the_optimizer_and_the_schedule_that_it_drew(swe
     assert len({trial.params["optimizer"] for trial in trials}) > 1
 
 
+@pytest.mark.slow
 def test_each_option_draws_from_its_own_ranges_and_from_no_others(sweep):
     for trial in record.read(sweep).trials:
         optimizer, schedule = (
@@ -54,6 +56,7 @@ def test_each_option_draws_from_its_own_ranges_and_from_no_others(sweep):
         assert {key for key in trial.params if key.startswith("schedule.")} == {f"schedule.{key}" for key in schedule}
 
 
+@pytest.mark.slow
 def test_the_best_trial_meets_the_test_images_and_mlflow_can_compare_the_choices(sweep):
     found = record.read(sweep)
     best = max(found.trials, key=lambda trial: trial.values[0])

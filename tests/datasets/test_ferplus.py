@@ -147,6 +147,7 @@ def test_a_missing_file_is_named_with_its_key(key, ferplus_files):
         ferplus.load(**ferplus_files, seed=0)
 
 
+@pytest.mark.slow
 def test_clear_majorities_of_the_real_files(real):
     folder = real("fer2013") / "fer2013"
     files = {"images": folder / "fer2013.csv", "labels": folder / "fer2013new.csv"}

@@ -133,6 +133,7 @@ def test_two_channels_are_refused(image_folder):
         folder.load(path=image_folder, seed=0, channels=2)
 
 
+@pytest.mark.slow
 def test_60000_real_jpegs_are_read(real):
     data = folder.load(path=real("folder") / "cifar10-folder", seed=0)
     assert sizes(data) == (45_000, 5_000, 10_000)

@@ -50,6 +50,7 @@ def weights(folder):
     return keras.models.load_model(folder / "model.keras").get_weights()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe[0])
 def test_a_training_that_went_on_is_the_training_that_was_never_broken_off(recipe, tmp_path):
     cfg, whole, parted = config(*recipe), tmp_path / "whole", tmp_path / "parted"

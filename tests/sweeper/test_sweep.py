@@ -115,6 +115,7 @@ def test_what_a_task_prints_lies_in_the_log_of_its_slot(sweep):
     assert "\nx=0.125\n" not in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "random", "cmaes", "qmc", "nsgaii"])
 def test_every_sampler_draws_numbers_and_categories(sweep, sampler):
     code, output = sweep(X, "kind=round,flat", f"hydra/sweeper/sampler={sampler}", "hydra/sweeper/pruner=none")
@@ -130,6 +131,7 @@ def test_the_grid_visits_every_combination_once_and_ends(sweep):
     assert visited == [(x, kind) for x in (1, 2, 3) for kind in ("flat", "round")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pruner", ["median", "hyperband", "asha"])
 def test_every_pruner_stops_the_trials_that_fall_behind(sweep, pruner):
     few = ["hydra.sweeper.n_trials=30", "hydra/sweeper/sampler=random", "epochs=9", f"hydra/sweeper/pruner={pruner}"]
