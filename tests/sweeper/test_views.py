@@ -1,6 +1,5 @@
 """Both views through a whole trial: what is validated is what is saved, and what is saved leaves in every format."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -18,10 +17,14 @@ def _frees_the_network():
     fit.reset(0, "float32")
 
 
+def built(precision):
+    fit.reset(0, precision)
+    return trial.make(composed(["model=hierarchy"]), "model", input_shape=(8, 8, 1), num_classes=10)
+
+
 @pytest.fixture
 def network():
-    fit.reset(0, "float32")
-    return trial.make(composed(["model=hierarchy"]), "model", input_shape=(8, 8, 1), num_classes=10)
+    return built("float32")
 
 
 def test_the_answer_is_the_mean_of_those_to_an_image_and_its_mirror_image(network):
@@ -57,10 +60,8 @@ def test_the_training_itself_is_the_same(tmp_path):
 
 
 @pytest.mark.parametrize("format", formats.FORMATS, ids=lambda format: format.name)
-def test_both_views_leave_in_every_format(network, format, tmp_path):
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    halved = trial.make(composed(["model=hierarchy"]), "model", input_shape=(8, 8, 1), num_classes=10)
-    both = formats.in_float32(views.averaged(halved))
+def test_both_views_leave_in_every_format(format, tmp_path):
+    both = formats.in_float32(views.averaged(built("mixed_bfloat16")))
     format.write(both, tmp_path / format.file)
     written = formats.load(format, tmp_path / format.file)
     np.testing.assert_allclose(written(IMAGES), formats.classify(both)(IMAGES), atol=1e-5)
