@@ -74,6 +74,7 @@ class Listener:
         ("label_smoothing", None),
         ("checkpoint", -1),
         ("class_weights", "heavy"),
+        ("views", 3),
     ],
 )
 def test_a_trainer_that_cannot_train_is_refused(key, value):
