@@ -11,6 +11,7 @@ from typing import Any
 
 from sweeper import record
 from sweeper.record import Sweep, Trial
+from sweeper.states import label
 
 _ORDER = {"FINISHED": 0, "PRUNED": 1}  # a pruned trial's value is that of an early epoch: never before a finished one
 
@@ -43,7 +44,7 @@ class Standing:
     @property
     def counts(self) -> str:
         """`12 finished, 2 pruned, 1 failed`."""
-        states = Counter(row.trial.state.lower() for row in self.rows)
+        states = Counter(label(row.trial.state) for row in self.rows)
         return ", ".join(f"{count} {state}" for state, count in states.items())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import pytest
 
 from sweeper.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted
 from sweeper.journal import Journal
+
+from .watched import APP
 
 
 @pytest.fixture
@@ -60,3 +64,32 @@ def write_run_ids() -> Callable[..., None]:
         (folder / "mlflow.jsonl").write_text("".join(lines))
 
     return write
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """Starts a sweep of the light task with these arguments, in an empty folder; it is gone after the test."""
+    monkeypatch.chdir(tmp_path)
+    started = []
+
+    def start(*arguments):
+        command = [sys.executable, str(APP), "-m", *arguments]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def sweep(start):
+    """Runs a sweep to its end; its exit code and what it printed."""
+
+    def sweep(*arguments):
+        process = start(*arguments)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out + err
+
+    return sweep
