@@ -176,13 +176,12 @@ class Coordinator:
 
     def _lose(self, attempt: _Attempt, died: Died) -> None:
         """The process of a trial: by its own fault, or by chance, and then it starts again."""
-        lost = f"its process was lost ({died.reason})"
         if died.state != "KILLED":
-            self._fail(attempt, died.state, lost)
+            self._fail(attempt, died.state, died.reason)
         elif attempt.crashes >= self._settings.max_retries:
             self._fail(attempt, "KILLED", f"its process was lost {attempt.crashes + 1} times ({died.reason})")
         else:
-            self._end(attempt, "CRASHED", None, f"{lost}; it starts again")
+            self._end(attempt, "CRASHED", None, f"its process was lost ({died.reason}); it starts again")
             self._again.append(replace(attempt, number=attempt.number + 1, crashes=attempt.crashes + 1, pruned_at=None))
 
     def _end_hung(self) -> None:

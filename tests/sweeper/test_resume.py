@@ -6,13 +6,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import mlflow
 import pytest
 
 from sweeper import journal, record
 from sweeper.events import TrialEnded, TrialStarted
 
-from .watched import X, events, lives, slots, study, trials, until
+from .watched import X, events, lives, mlflow_client, slots, study, trials, until
 
 RESUME = "hydra.sweeper.resume=sweep"
 LIGHT = (X, "hydra/sweeper/pruner=none")
@@ -24,7 +23,7 @@ def has_ended(count):
 
 def mlflow_runs():
     """Parent runs and child runs of the store beside the sweep."""
-    client = mlflow.MlflowClient("sqlite:///mlflow.db")
+    client = mlflow_client()
     found = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
     children = [run for run in found if "mlflow.parentRunId" in run.data.tags]
     return [run for run in found if run not in children], children

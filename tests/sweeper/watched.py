@@ -4,6 +4,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import mlflow
 import optuna
 import psutil
 from optuna.storages.journal import JournalFileBackend
@@ -27,6 +28,11 @@ def study():
     return optuna.load_study(
         study_name="sweep", storage=optuna.storages.JournalStorage(JournalFileBackend("sweep/study.journal"))
     )
+
+
+def mlflow_client():
+    """Of the store beside the sweep. Its path is absolute: MLflow keeps a store a URI, whatever the working folder."""
+    return mlflow.MlflowClient(f"sqlite:///{Path('mlflow.db').absolute()}")
 
 
 def slots(process):
