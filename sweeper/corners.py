@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice, product, zip_longest
+from itertools import product, zip_longest
 from typing import Any
 
 from hydra.errors import HydraException
@@ -32,8 +32,12 @@ def sample(space: Space, most: int) -> list[Corner]:
     most: corners, but never fewer than cover the options.
     """
     wanted = max(most, len(_covering(space)))
-    distinct = {repr(sorted(corner.params.items())): corner for corner in islice(_in_order(space), 20 * wanted)}
-    return list(distinct.values())[:wanted]
+    distinct: dict[str, Corner] = {}
+    for corner in _in_order(space):
+        distinct.setdefault(repr(sorted(corner.params.items())), corner)
+        if len(distinct) == wanted:
+            break
+    return list(distinct.values())
 
 
 def at(of: BaseDistribution, share: float) -> Any:

@@ -51,17 +51,17 @@ def measure(cfg: DictConfig) -> Measured:
     Raises: what the trial would, and MemoryError if TensorFlow finds no more.
     """
     _die_first()
-    began = time.perf_counter()
     trial.check(cfg)
     trial.make(cfg, "trainer")
+    if cfg.get("cache"):
+        cfg.cache = str(Path(HydraConfig.get().sweep.dir) / "cache")
+    trial.dataset(cfg)  # into the cache: to load it for the first time takes other time and memory than the trials do
+    began = time.perf_counter()
     import tensorflow as tf
 
     from sweeper import clock, fit, pipeline  # noqa: F401  nothing is imported while something is timed
 
     imports = time.perf_counter() - began
-    if cfg.get("cache"):
-        cfg.cache = str(Path(HydraConfig.get().sweep.dir) / "cache")
-        trial.dataset(cfg)  # to load a data set for the first time takes other time and memory than the trials do
     _forget_peak()
     try:
         return _measure(cfg, imports)
