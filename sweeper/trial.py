@@ -39,7 +39,7 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
     Raises: ConfigError for a value that cannot train, DataError from the data set, Diverged if the loss explodes.
     """
     metric = cfg.optimized_metric
-    _check(cfg)
+    check(cfg)
     trainer = make(cfg, "trainer")
     folder.mkdir(parents=True, exist_ok=True)
     saved = checkpoint.read(folder) if is_of(cfg, folder) else None  # by an attempt whose process died
@@ -120,7 +120,7 @@ def _told_to(schedule: Any, report: Report) -> Report:
     return told
 
 
-def _check(cfg: DictConfig) -> None:
+def check(cfg: DictConfig) -> None:
     """Raises: ConfigError for values that the libraries would train nonsense with, or refuse without their names."""
     if cfg.optimized_metric not in METRICS:
         known = ", ".join(METRICS)
