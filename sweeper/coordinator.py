@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sweeper import command
+from sweeper import command, constraints
+from sweeper.duplicates import Duplicates
 from sweeper.errors import SweeperError
 from sweeper.events import EpochReported, Event, State, TrialEnded, TrialStarted
 from sweeper.executor import Call, Died, Done, Executor, Message, Raised, Ready, Reported, TrialJob
@@ -51,6 +52,7 @@ class Coordinator:
         self._again: deque[_Attempt] = deque()  # lost their slot
         self._ended: Counter[State] = Counter()
         self._places: Counter[str | None] = Counter()  # where trials failed
+        self._duplicates = Duplicates()
         self.stop_requested = False
 
     def run(self) -> None:
@@ -88,18 +90,34 @@ class Coordinator:
             raise SweepFailed(outcome.reason)
 
     def _fill_slots(self) -> None:
-        while self._free and (self._again or self._asked < self._settings.n_trials):
-            slot = self._free.popleft()
+        while self._free and not self.stop_requested and (self._again or self._asked < self._settings.n_trials):
             attempt = self._again.popleft() if self._again else self._ask()
-            self._start(slot, attempt)
+            earlier = self._duplicates.of(attempt.proposal.params) if self._settings.reuse_duplicates else None
+            if earlier:
+                self._repeat(attempt, earlier)
+            else:
+                self._start(self._free.popleft(), attempt)
+
+    def _repeat(self, attempt: _Attempt, earlier: TrialEnded) -> None:
+        """Tells a trial as an earlier one of the same parameters ended, without training it."""
+        self._announce(attempt)
+        reason = f"the same as trial {earlier.trial}, which was trained"
+        self._end(attempt, "FINISHED", earlier.values, reason, earlier.facts)
+        for message in self._executor.wait(0):  # slots wait for answers while a small space repeats itself
+            self._handle(message)
 
     def _start(self, slot: int, attempt: _Attempt) -> None:
+        subdir = self._announce(attempt)
+        self._running[slot] = attempt
+        self._executor.submit(slot, TrialJob(attempt.proposal.number, attempt.proposal.overrides, subdir))
+
+    def _announce(self, attempt: _Attempt) -> str:
+        """That it starts; returns its folder in the sweep's."""
         trial = attempt.proposal
         subdir = self._subdir(trial.number, trial.overrides)
         again = command.training(trial.overrides)
-        self._running[slot] = attempt
         self._emit(TrialStarted(trial.number, attempt.count, trial.params, again, subdir, time.time()))
-        self._executor.submit(slot, TrialJob(trial.number, trial.overrides, subdir))
+        return subdir
 
     def _ask(self) -> _Attempt:
         self._asked += 1
@@ -172,7 +190,13 @@ class Coordinator:
     def _end(
         self, attempt: _Attempt, state: State, values: Any, reason: str | None, facts: dict[str, Any] | None = None
     ) -> None:
-        number = attempt.proposal.number
-        self._study.tell(number, state, values)
+        number, facts = attempt.proposal.number, facts or {}
+        judged = constraints.parse(self._settings.constraints) if state in ("FINISHED", "PRUNED") else ()
+        gaps = constraints.gaps(judged, facts, values)
+        self._study.tell(number, state, values, gaps)
         self._ended[state] += 1
-        self._emit(TrialEnded(number, state, values, reason, facts or {}, time.time()))
+        missed = constraints.missed(gaps) if state == "FINISHED" else {}
+        reasons = filter(None, (reason, constraints.reason(missed, facts)))
+        ended = TrialEnded(number, state, values, "; ".join(reasons) or None, facts, time.time(), missed)
+        self._duplicates.add(attempt.proposal.params, ended)
+        self._emit(ended)

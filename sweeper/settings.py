@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sweeper import constraints
 from sweeper.errors import ConfigError
 
 
@@ -23,7 +24,9 @@ class Settings:
     params: Any = None
     custom_search_space: str | None = None  # dotted path of a function
     spaces: Sequence[str] | None = None  # config groups
+    constraints: str | Sequence[str] | None = None  # inequalities, see constraints.py
     enqueue: Any = None  # the ID of an earlier sweep, or a list of {override key: value}
+    reuse_duplicates: bool = True
     max_retries: int = 2
     max_failure_rate: float = 0.0  # of n_trials
     keep_models: int = 5
@@ -49,6 +52,9 @@ def read(keys: dict[str, Any]) -> Settings:
         value = getattr(settings, key)
         if value is not None and (not isinstance(value, int) or value < low):
             raise ConfigError(f"hydra.sweeper.{key}={value}: give a whole number of at least {low}.")
+    constraints.parse(settings.constraints)
+    if not isinstance(settings.reuse_duplicates, bool):
+        raise ConfigError(f"hydra.sweeper.reuse_duplicates={settings.reuse_duplicates}: give true or false.")
     enqueue = settings.enqueue
     if not (enqueue is None or isinstance(enqueue, str) or _are_mappings(enqueue)):
         raise ConfigError(

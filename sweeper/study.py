@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,7 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
+from sweeper import samplers
 from sweeper.errors import ConfigError
 from sweeper.events import State
 from sweeper.settings import Settings
@@ -96,9 +97,12 @@ class Study:
         trial.report(value, epoch)
         return trial.should_prune()
 
-    def tell(self, number: int, state: State, values: Sequence[float] | None) -> None:
-        """A pruned trial counts with its last reported value."""
+    def tell(
+        self, number: int, state: State, values: Sequence[float] | None, gaps: Mapping[str, float] | None = None
+    ) -> None:
+        """A pruned trial counts with its last reported value. gaps: by constraint, see `samplers.tell_gaps`."""
         trial = self._running.pop(number)
+        samplers.tell_gaps(trial, gaps or {})
         self._reported.pop(number, None)
         try:
             self._study.tell(trial, values if state == "FINISHED" else None, state=_STATES[state])
@@ -134,12 +138,14 @@ def _sampler(settings: Settings, space: Space) -> tuple[BaseSampler, int | None]
     """The sampler, and how many different trials it can draw where that is bounded."""
     node = settings.sampler
     if not _is_grid(node):
-        sampler = _instantiate(node, "hydra.sweeper.sampler")
+        sampler = _instantiate(node, "hydra.sweeper.sampler", **samplers.options(settings))
+        samplers.check(sampler, settings)
         if isinstance(sampler, GPSampler) and find_spec("torch") is None:  # Optuna notices after ten trials
             raise ConfigError("hydra/sweeper/sampler=gp needs PyTorch: python -m pip install 'sweeper[gp]'")
         return sampler, None
     grid = {key: _grid_points(key, of) for key, of in space.unconditional().items()}
     sampler = instantiate({**OmegaConf.to_container(node, resolve=True), "search_space": grid}, _convert_="all")
+    samplers.check(sampler, settings)
     return sampler, math.prod(len(points) for points in grid.values())
 
 
@@ -167,12 +173,13 @@ def _storage(storage: Any, folder: Path) -> BaseStorage | str:
     return storage if isinstance(storage, str) else _instantiate(storage, "hydra.sweeper.storage")
 
 
-def _instantiate(node: Any, key: str) -> Any:
+def _instantiate(node: Any, key: str, **known: Any) -> Any:
     """The object that a config node describes, null keys left out; Hydra before 1.4 has already made it."""
     if not isinstance(node, DictConfig):
         return node
     try:
         keys = OmegaConf.to_container(node, resolve=True)
-        return instantiate({name: value for name, value in keys.items() if value is not None}, _convert_="all")
+        given = {name: value for name, value in keys.items() if value is not None}
+        return instantiate(given, _convert_="all", **known)
     except Exception as error:
         raise ConfigError(f"{key}: {node.get('_target_')} refused its settings: {error}") from error

@@ -15,7 +15,7 @@ from hydra.types import HydraContext
 from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from sweeper import enqueue, space, tracking
+from sweeper import enqueue, objectives, space, tracking
 from sweeper.coordinator import Coordinator
 from sweeper.errors import ConfigError
 from sweeper.executor import Executor
@@ -72,8 +72,8 @@ def _pinned(config: DictConfig) -> DictConfig:
 
 
 def _recorder(settings: Settings, config: DictConfig, journal: Journal, folder: Path, slots: int) -> Recorder:
-    metric = OmegaConf.select(config, "optimized_metric", default="value")
-    started = begin(folder, metric, settings.directions, settings.n_trials, config.hydra)
+    metrics = objectives.names(OmegaConf.select(config, "optimized_metric", default=objectives.UNNAMED))
+    started = begin(folder, metrics, settings.directions, settings.n_trials, config.hydra)
     followed = tracking.read(config, config.hydra.runtime.choices, config.hydra.job.name)
     return Recorder(journal, folder, started, slots=slots, keep=settings.keep_models, tracking=followed)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,22 @@ import pytest
 
 from sweeper.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted
 from sweeper.journal import Journal
+
+LIGHT = Path(__file__).resolve().parents[1] / "light" / "app.py"
+
+
+@pytest.fixture
+def light(tmp_path, monkeypatch) -> Callable[..., tuple[int, str]]:
+    """Makes `tmp_path` the working folder; what it returns sweeps the light task there, into the folder `sweep`, and
+    gives its exit code and what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def sweep(*arguments: str) -> tuple[int, str]:
+        command = [sys.executable, str(LIGHT), "-m", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        return done.returncode, done.stdout + done.stderr
+
+    return sweep
 
 
 @pytest.fixture

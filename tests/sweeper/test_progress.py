@@ -27,7 +27,7 @@ def lines(events, **options):
     """What a log file gets."""
     file = io.StringIO()
     progress = Progress(
-        20, "val_accuracy", options.pop("direction", "maximize"), 2, console=Console(file=file), **options
+        20, "val_accuracy", (options.pop("direction", "maximize"),), 2, console=Console(file=file), **options
     )
     for event in events:
         progress.write(event)
@@ -85,7 +85,7 @@ def frame(progress):
 def progress():
     """Two trials run, one finished, one was pruned, one crashed and started again; ten seconds each."""
     now = time.time()
-    progress = Progress(20, "val_accuracy", "maximize", 2, console=Console(file=io.StringIO(), width=80))
+    progress = Progress(20, "val_accuracy", ("maximize",), 2, console=Console(file=io.StringIO(), width=80))
     for event in (
         *trial(0, "FINISHED", 0.9916, seconds=10),
         *trial(1, "PRUNED", 0.2, seconds=10),
@@ -118,13 +118,13 @@ def test_a_line_too_long_is_cut_not_wrapped(progress):
 
 
 def test_before_the_first_trial_the_display_says_what_is_awaited():
-    fresh = Progress(20, "val_accuracy", "maximize", 2)
+    fresh = Progress(20, "val_accuracy", ("maximize",), 2)
     assert frame(fresh)[1:] == ["the slots are starting", "best val_accuracy: none finished yet"]
 
 
 def test_a_closed_terminal_stops_no_sweep():
     file = io.StringIO()
-    progress = Progress(20, "val_accuracy", "maximize", 2, console=Console(file=file, force_terminal=True))
+    progress = Progress(20, "val_accuracy", ("maximize",), 2, console=Console(file=file, force_terminal=True))
     progress.write(SWEEP)
     file.close()
     for event in trial(0, "FAILED", reason="no"):
@@ -136,7 +136,7 @@ LIVE = """
 import time
 from sweeper.events import *
 from sweeper.progress import Progress
-progress = Progress(2, "val_accuracy", "maximize", 1)
+progress = Progress(2, "val_accuracy", ("maximize",), 1)
 progress.write(SweepStarted("monday", "cmd", "val_accuracy", ("maximize",), 2, None, time.time()))
 for number, state in enumerate(("FAILED", "FINISHED")):
     progress.write(TrialStarted(number, 0, {"lr": 0.1}, "cmd", "0", time.time()))
