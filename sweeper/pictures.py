@@ -26,6 +26,7 @@ BLUE, RED, GRAY = "#2563a8", "#c8372d", "#8a8a8a"
 ANNOTATED = 20  # classes up to which a confusion matrix has room for numbers
 GRID = (5, 8)  # rows and columns of predictions
 PAIRS = 3  # of objectives beside each other
+WIDE = 30  # largest value to smallest, from which on an axis is logarithmic
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,8 @@ def pareto(outcomes: Sequence[Outcome], names: Sequence[str], directions: Sequen
             _join(axis, [one.values for one in placed if one.front], directions)
         axis.set_xlabel(f"{names[second]} ({directions[second]})")
         axis.set_ylabel(f"{names[first]} ({directions[first]})")
+        axis.set_xscale(_scale([one.values[second] for one in placed]))
+        axis.set_yscale(_scale([one.values[first] for one in placed]))
     figure.axes[0].legend(frameon=False, fontsize=8)
     return _without_frame(figure)
 
@@ -177,9 +180,14 @@ def _scatter(axis: Axes, outcomes: Sequence[Outcome], x: int, y: int) -> None:
         if points:
             axis.scatter(*zip(*points, strict=True), s=28, marker=marker, color=colour, label=label, zorder=2)
     for one in outcomes:
-        colour, size = (BLUE, 9) if one.front else (GRAY, 7)
+        colour, size, offset = (BLUE, 9, (-3, 5)) if one.front else (GRAY, 7, (3, -9))  # apart where they crowd
         place = (one.values[x], one.values[y])
-        axis.annotate(one.trial, place, (4, 4), textcoords="offset points", fontsize=size, color=colour)
+        axis.annotate(one.trial, place, offset, textcoords="offset points", fontsize=size, color=colour)
+
+
+def _scale(values: Sequence[float]) -> str:
+    """A cost spread over orders of magnitude would crowd at one end of a linear axis."""
+    return "log" if values and min(values) > 0 and max(values) > WIDE * min(values) else "linear"
 
 
 def _join(axis: Axes, front: Sequence[tuple[float, ...]], directions: Sequence[str]) -> None:

@@ -67,7 +67,8 @@ def _run(number: int, job: TrialJob | Call, work: Work, connection: Connection) 
             job.function(*job.arguments)
             return Done(number, ())
         result = _run_trial(job, work, report)
-        return Done(number, _values(result), last | _facts(getattr(result, "facts", {})))
+        facts = _facts(getattr(result, "facts", {}))
+        return Done(number, _values(result), facts | {key: last[key] for key in last if key not in facts})
     except (Exception, SystemExit) as error:
         traceback.print_exc()  # into the slot's log
         return _raised(number, error)

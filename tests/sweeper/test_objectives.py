@@ -1,4 +1,7 @@
 import csv
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +127,26 @@ def test_what_cannot_be_searched_is_refused_before_the_first_trial(light, argume
     assert code == 2
     assert complaint in output
     assert not Path("sweep", journal.NAME).exists()
+
+
+@pytest.mark.slow
+def test_accuracy_and_latency_of_real_trainings_have_a_front_whose_networks_are_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small = ["model.filters=range(2, 6)", "dataset.train_size=200", "trainer.epochs=2", "hydra.sweeper.n_trials=3"]
+    wanted = ["optimized_metric=[val_accuracy,latency]", DIRECTIONS, "hydra.sweep.dir=sweep"]
+    command = [sys.executable, "-m", "sweeper", "-m", "hparams=search", *small, *wanted]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    sweep = record.read(Path("sweep"))
+    assert all(trial.values == (trial.facts["val_accuracy"], trial.facts["latency"]) for trial in sweep.trials)
+    assert all(trial.model.exists() for trial in sweep.pareto_front())
+    assert sweep.best.tested
+    again = subprocess.run(
+        [sys.executable, *shlex.split(sweep.best.command)[1:]], capture_output=True, text=True, timeout=300
+    )
+    assert again.returncode == 0, again.stdout + again.stderr
+    (single,) = record.read(next(Path("outputs").iterdir())).trials
+    assert single.values[0] == sweep.best.values[0]
 
 
 def outcomes(objectives, count=6):
