@@ -60,6 +60,7 @@ class Keeper:
 
 def _ranked(known: list[_Known]) -> list[tuple[int, _Known]]:
     """With their ranks, those first that are to be kept before the others."""
+    known = sorted(known, key=lambda one: one.trial)  # of equal points the earlier trial is the end of a front
     ranks = pareto.ranks([one.point for one in known])
     room = {}
     for rank in set(ranks):

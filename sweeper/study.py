@@ -138,8 +138,10 @@ def _sampler(settings: Settings, space: Space) -> tuple[BaseSampler, int | None]
     """The sampler, and how many different trials it can draw where that is bounded."""
     node = settings.sampler
     if not _is_grid(node):
-        sampler = _instantiate(node, "hydra.sweeper.sampler", **samplers.options(settings))
+        sampler = _instantiate(node, "hydra.sweeper.sampler")
         samplers.check(sampler, settings)
+        if known := samplers.options(settings):
+            sampler = _instantiate(node, "hydra.sweeper.sampler", **known)
         if isinstance(sampler, GPSampler) and find_spec("torch") is None:  # Optuna notices after ten trials
             raise ConfigError("hydra/sweeper/sampler=gp needs PyTorch: python -m pip install 'sweeper[gp]'")
         return sampler, None

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -66,6 +67,35 @@ def test_without_a_terminal_each_trial_that_ends_is_one_line():
 def test_the_best_is_by_the_direction_and_only_of_finished_trials(direction, best):
     events = [SWEEP, *trial(0, "FINISHED", 0.2), *trial(1, "FINISHED", 0.8), *trial(2, "PRUNED", 0.9)]
     assert lines([*events, *trial(3, "PRUNED", 0.1)], direction=direction)[-1].endswith(best)
+
+
+def several(number, accuracy, cost, missed=None):
+    start, end = trial(number, "FINISHED", accuracy, cost)
+    reason = "misses mflops <= 50 by 10" if missed else None
+    return start, replace(end, missed=missed or {}, reason=reason)
+
+
+def test_of_several_objectives_the_size_of_the_front_is_shown_and_no_best():
+    events = [SWEEP, *several(0, 0.5, 10.0), *several(1, 0.9, 30.0), *several(2, 0.4, 20.0)]
+    file = io.StringIO()
+    metric, directions = "val_accuracy,mflops", ("maximize", "minimize")
+    progress = Progress(20, metric, directions, 2, console=Console(file=file))
+    for event in (*events, *several(3, 0.99, 60.0, {"mflops <= 50": 10.0})):
+        progress.write(event)
+    title, *shown = file.getvalue().splitlines()
+    assert title.endswith("maximize val_accuracy, minimize mflops")
+    assert [line.rpartition("  ")[2] for line in shown] == [f" Pareto front of {n}".strip() for n in (1, 2, 2, 2)]
+    assert "val_accuracy 0.9900 mflops 60.0000" in shown[-1]
+    assert "misses mflops <= 50 by 10" in shown[-1]
+    assert frame(progress)[2] == "Pareto front: 2 trials (0, 1)"
+
+
+def test_while_no_trial_meets_the_constraints_none_is_best():
+    progress = Progress(20, "val_accuracy", ("maximize",), 2, console=Console(file=io.StringIO()))
+    start, end = trial(0, "FINISHED", 0.9)
+    for event in (start, replace(end, missed={"mflops <= 50": 10.0})):
+        progress.write(event)
+    assert frame(progress)[2] == "best val_accuracy: none meets the constraints yet"
 
 
 def test_a_resumed_sweep_counts_what_it_has():
