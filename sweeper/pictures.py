@@ -164,7 +164,8 @@ def pareto(outcomes: Sequence[Outcome], names: Sequence[str], directions: Sequen
         axis.set_ylabel(f"{names[first]} ({directions[first]})")
         axis.set_xscale(_scale([one.values[second] for one in placed]))
         axis.set_yscale(_scale([one.values[first] for one in placed]))
-    figure.axes[0].legend(frameon=False, fontsize=8)
+    if placed:
+        figure.axes[0].legend(frameon=False, fontsize=8)
     return _without_frame(figure)
 
 
