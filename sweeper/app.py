@@ -48,7 +48,11 @@ def main() -> None:
     if len(sys.argv) > 1 and sys.argv[1] in COMMANDS:
         sys.exit(_command(sys.argv[1], sys.argv[2:]))
     plugin.register()
-    hydra.main(version_base="1.3", config_path="pkg://sweeper.conf", config_name="config")(train)()
+    try:
+        hydra.main(version_base="1.3", config_path="pkg://sweeper.conf", config_name="config")(train)()
+    except SystemExit as end:
+        composed = HydraConfig.initialized()
+        sys.exit(2 if end.code == 1 and not composed else end.code)  # Hydra says 1 also of a bad command line
 
 
 def _command(name: str, arguments: list[str]) -> int:

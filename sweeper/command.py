@@ -20,6 +20,14 @@ def training(overrides: Iterable[str]) -> str:
     return shlex.join([*_program(), *_config_flags(sys.argv[1:]), *overrides])
 
 
+def resuming(sweep: str) -> str:
+    """What was typed, to go on with this sweep."""
+    typed = [
+        argument for argument in sys.argv[1:] if not argument.startswith(("hydra.sweeper.resume=", "hydra.sweep.dir="))
+    ]
+    return shlex.join([*_program(), *typed, f"hydra.sweeper.resume={sweep}"])
+
+
 def git_commit() -> str | None:
     """The commit of the working folder, with '+changes' behind it where files differ from it; None outside of git."""
     head = _git("rev-parse", "HEAD")

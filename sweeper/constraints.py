@@ -49,8 +49,11 @@ def gaps(
     return {str(constraint): constraint.gap(told.get(constraint.name)) for constraint in constraints}
 
 
-def missed(gaps: Mapping[str, float]) -> dict[str, float]:
-    return {constraint: gap for constraint, gap in gaps.items() if gap > 0}
+def missed(
+    lines: str | Iterable[str] | None, facts: Mapping[str, Any], values: Sequence[float] | None
+) -> dict[str, float]:
+    """The `gaps` of those that a trial does not meet. lines: `hydra.sweeper.constraints`."""
+    return {constraint: gap for constraint, gap in gaps(parse(lines), facts, values).items() if gap > 0}
 
 
 def named(values: Sequence[float]) -> dict[str, float]:

@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sweeper import command, constraints
 from sweeper.duplicates import Duplicates
-from sweeper.errors import SweeperError
-from sweeper.events import EpochReported, Event, State, TrialEnded, TrialStarted
+from sweeper.events import EpochReported, Event, TrialEnded, TrialStarted
 from sweeper.executor import Call, Died, Done, Executor, Message, Raised, Ready, Reported, TrialJob
+from sweeper.failures import Failures, SweepFailed
+from sweeper.limits import Limits
+from sweeper.record import Trial
 from sweeper.settings import Settings
+from sweeper.states import OPEN, State
 from sweeper.study import Proposal, Study
 
 _TICK = 0.5  # seconds until a request to stop is noticed
-_SAME_FAILURES = 3  # the first trials failing alike: the rest would too
-
-
-class SweepFailed(SweeperError):
-    """The sweep cannot go on, or too much of it failed."""
-
-    exit_code = 1
 
 
 @dataclass(frozen=True)
 class _Attempt:
     proposal: Proposal
-    count: int = 0  # attempts before this one
+    subdir: str  # of the sweep's folder
+    number: int = 0  # attempts before this one
+    crashes: int = 0  # of those in this session
     pruned_at: int | None = None  # epoch
+    heard_at: float = field(default_factory=time.monotonic)  # when it last made progress
 
 
 class Coordinator:
@@ -40,38 +39,69 @@ class Coordinator:
         study: Study,
         executor: Executor,
         settings: Settings,
+        limits: Limits,
         emit: Callable[[Event], None],
         subdir: Callable[[int, list[str]], str],
+        earlier: Sequence[Trial] = (),
     ):
-        """subdir: number and overrides of a trial -> its folder in the sweep's."""
-        self._study, self._executor, self._settings = study, executor, settings
+        """subdir: number and overrides of a trial -> its folder in the sweep's.
+        earlier: the trials of the sessions before, when a sweep is resumed.
+        """
+        self._study, self._executor, self._settings, self._limits = study, executor, settings, limits
         self._emit, self._subdir = emit, subdir
-        self._asked = 0
         self._free: deque[int] = deque()
         self._running: dict[int, _Attempt] = {}  # by slot
-        self._again: deque[_Attempt] = deque()  # lost their slot
-        self._ended: Counter[State] = Counter()
-        self._places: Counter[str | None] = Counter()  # where trials failed
-        self._duplicates = Duplicates()
+        self._abandoned: list[int] = []  # slots that work on a trial that ended already
+        self._failures = Failures(settings, (trial.state for trial in earlier))
+        self._duplicates = Duplicates(earlier)
+        self._again = deque(self._open(earlier))
+        self._asked = len(earlier) + sum(attempt.number == 0 for attempt in self._again)
         self.stop_requested = False
 
+    def _open(self, earlier: Sequence[Trial]) -> list[_Attempt]:
+        """What sessions before have not ended: with the attempt after their last one, in the same folder."""
+        known = {trial.number: trial for trial in earlier}
+        attempts = []
+        for proposal in self._study.begun:
+            trial = known.get(proposal.number)
+            subdir = trial.subdir if trial else self._subdir(proposal.number, proposal.overrides)
+            attempts.append(_Attempt(proposal, subdir, trial.attempt + 1 if trial else 0))
+        return attempts
+
     def run(self) -> None:
-        """Until n_trials are told, or `stop_requested`; then running trials end as INTERRUPTED.
+        """Until n_trials are told, or `stop_requested`, or time is up; then running trials end as INTERRUPTED.
 
         Raises: SweepFailed if it makes no sense to go on; all that ran is told and written by then.
         """
         try:
-            while not self.stop_requested and (self._running or self._again or self._asked < self._settings.n_trials):
+            while not self._is_over():
                 self._fill_slots()
                 for message in self._executor.wait(_TICK):
                     self._handle(message)
+                self._end_hung()
         finally:
-            for attempt in [*self._running.values(), *self._again]:
-                self._end(attempt, "INTERRUPTED", None, "the sweep ended before the trial did")
-            self._running.clear()
+            for slot in list(self._running):
+                self._abandoned.append(slot)
+                self._end(self._running.pop(slot), "INTERRUPTED", None, "the sweep ended before the trial did")
+
+    @property
+    def time_is_up(self) -> str | None:
+        """Why not all trials ran, if that is so."""
+        if not self._again and self._asked >= self._settings.n_trials and not self._abandoned:
+            return None
+        limit = "deadline" if self._limits.is_over() else "timeout"
+        return f"hydra.sweeper.{limit}={getattr(self._settings, limit)} was reached"
+
+    def _is_over(self) -> bool:
+        return self.stop_requested or self._limits.is_over() or not (self._running or self._may_start())
+
+    def _may_start(self) -> bool:
+        return self._limits.may_start() and bool(self._again or self._asked < self._settings.n_trials)
 
     def call(self, function: Callable[..., None], *arguments: Any) -> None:
         """Runs it in the next free slot, between trials. Raises: SweepFailed with its traceback if it raises."""
+        while self._abandoned:
+            self._executor.kill(self._abandoned.pop())
         while not self._free:
             for message in self._executor.wait(_TICK):
                 self._handle(message)
@@ -90,38 +120,35 @@ class Coordinator:
             raise SweepFailed(outcome.reason)
 
     def _fill_slots(self) -> None:
-        while self._free and not self.stop_requested and (self._again or self._asked < self._settings.n_trials):
+        while self._free and self._may_start() and not self.stop_requested:
             attempt = self._again.popleft() if self._again else self._ask()
-            earlier = self._duplicates.of(attempt.proposal.params) if self._settings.reuse_duplicates else None
-            if earlier:
-                self._repeat(attempt, earlier)
+            same = self._duplicates.of(attempt.proposal.params) if self._settings.reuse_duplicates else None
+            if same:
+                self._repeat(attempt, same)
             else:
                 self._start(self._free.popleft(), attempt)
 
-    def _repeat(self, attempt: _Attempt, earlier: TrialEnded) -> None:
-        """Tells a trial as an earlier one of the same parameters ended, without training it."""
+    def _repeat(self, attempt: _Attempt, same: TrialEnded) -> None:
+        """Tells a trial as one of the same parameters ended, without training it."""
         self._announce(attempt)
-        reason = f"the same as trial {earlier.trial}, which was trained"
-        self._end(attempt, "FINISHED", earlier.values, reason, earlier.facts)
+        self._end(attempt, "FINISHED", same.values, f"the same as trial {same.trial}, which was trained", same.facts)
         for message in self._executor.wait(0):  # slots wait for answers while a small space repeats itself
             self._handle(message)
 
     def _start(self, slot: int, attempt: _Attempt) -> None:
-        subdir = self._announce(attempt)
-        self._running[slot] = attempt
-        self._executor.submit(slot, TrialJob(attempt.proposal.number, attempt.proposal.overrides, subdir))
+        self._running[slot] = replace(attempt, heard_at=time.monotonic())
+        self._announce(attempt)
+        self._executor.submit(slot, TrialJob(attempt.proposal.number, attempt.proposal.overrides, attempt.subdir))
 
-    def _announce(self, attempt: _Attempt) -> str:
-        """That it starts; returns its folder in the sweep's."""
+    def _announce(self, attempt: _Attempt) -> None:
         trial = attempt.proposal
-        subdir = self._subdir(trial.number, trial.overrides)
         again = command.training(trial.overrides)
-        self._emit(TrialStarted(trial.number, attempt.count, trial.params, again, subdir, time.time()))
-        return subdir
+        self._emit(TrialStarted(trial.number, attempt.number, trial.params, again, attempt.subdir, time.time()))
 
     def _ask(self) -> _Attempt:
         self._asked += 1
-        return _Attempt(self._study.ask())
+        proposal = self._study.ask()
+        return _Attempt(proposal, self._subdir(proposal.number, proposal.overrides))
 
     def _handle(self, message: Message) -> None:
         match message:
@@ -131,20 +158,23 @@ class Coordinator:
                 self._report(slot, message)
             case Done(slot):
                 self._finish(self._running.pop(slot), message)
+            case Raised(slot) if message.state in OPEN:
+                raise SweepFailed(message.told)
             case Raised(slot):
-                self._fail(self._running.pop(slot), message.reason, message.told, message.place)
+                self._fail(self._running.pop(slot), message.state, message.reason, message.told, message.place)
             case Died(slot) if slot in self._running:
-                self._retry(self._running.pop(slot), message.reason)
+                self._lose(self._running.pop(slot), message)
             case Died(slot) if slot in self._free:
                 self._free.remove(slot)
 
     def _report(self, slot: int, heard: Reported) -> None:
-        attempt = self._running[slot]
+        attempt, now = self._running[slot], time.monotonic()
         number = attempt.proposal.number
         stop = self._study.report(number, heard.epoch, heard.value)
         self._executor.answer(slot, stop)
-        if stop:
-            self._running[slot] = replace(attempt, pruned_at=heard.epoch)
+        if heard.epoch > 1:  # the first one has to start up too
+            self._limits.heard(now - attempt.heard_at)
+        self._running[slot] = replace(attempt, heard_at=now, pruned_at=heard.epoch if stop else attempt.pruned_at)
         self._emit(EpochReported(number, heard.epoch, heard.value, heard.metrics, time.time()))
 
     def _finish(self, attempt: _Attempt, done: Done) -> None:
@@ -153,50 +183,64 @@ class Coordinator:
             reason = f"behind the other trials at epoch {attempt.pruned_at}"
             self._end(attempt, "PRUNED", done.values, reason, done.facts)
         elif len(done.values) != wanted:
-            self._fail(attempt, f"the task returned {len(done.values)} values for {wanted} of hydra.sweeper.direction")
+            reason = f"the task returned {len(done.values)} values for {wanted} of hydra.sweeper.direction"
+            self._fail(attempt, "FAILED", reason)
         elif any(math.isnan(value) for value in done.values):
-            self._fail(attempt, "the task returned nan", facts=done.facts)
+            self._fail(attempt, "DIVERGED", "the task returned nan", facts=done.facts)
         else:
             self._end(attempt, "FINISHED", done.values, None, done.facts)
 
-    def _retry(self, attempt: _Attempt, reason: str) -> None:
-        if attempt.count < self._settings.max_retries:
-            crash = f"its process was lost ({reason}); it starts again"
-            self._emit(TrialEnded(attempt.proposal.number, "CRASHED", None, crash, time=time.time()))
-            self._again.append(_Attempt(attempt.proposal, attempt.count + 1))
+    def _lose(self, attempt: _Attempt, died: Died) -> None:
+        """The process of a trial: by its own fault, or by chance, and then it starts again."""
+        if died.state != "KILLED":
+            self._fail(attempt, died.state, died.reason)
+        elif attempt.crashes >= self._settings.max_retries:
+            self._fail(attempt, "KILLED", f"its process was lost {attempt.crashes + 1} times ({died.reason})")
         else:
-            self._fail(attempt, f"its process was lost {attempt.count + 1} times ({reason})")
+            self._end(attempt, "CRASHED", None, f"its process was lost ({died.reason}); it starts again")
+            self._again.append(replace(attempt, number=attempt.number + 1, crashes=attempt.crashes + 1, pruned_at=None))
+
+    def _end_hung(self) -> None:
+        """Trials that made no progress for `trial_timeout`."""
+        patience = self._settings.trial_timeout
+        if patience is None:
+            return
+        for slot, attempt in list(self._running.items()):
+            if time.monotonic() - attempt.heard_at > patience:
+                del self._running[slot]
+                self._executor.kill(slot)
+                reason = f"no epoch within hydra.sweeper.trial_timeout={patience:g} seconds; it was stopped"
+                self._fail(attempt, "HUNG", reason)
 
     def _fail(
         self,
         attempt: _Attempt,
+        state: State,
         reason: str,
         told: str | None = None,
         place: str | None = None,
         facts: dict[str, Any] | None = None,
     ) -> None:
         """told, place: of an exception. Raises: SweepFailed if it makes no sense to go on."""
-        self._end(attempt, "FAILED", None, reason, facts)
-        self._places[place] += 1
-        if place and self._places[place] == sum(self._ended.values()) == _SAME_FAILURES:
-            raise SweepFailed(f"The first {_SAME_FAILURES} trials failed alike. The last one:\n\n{told}")
-        failed, allowed = self._ended["FAILED"], self._settings.max_failure_rate
-        if failed > allowed * self._settings.n_trials:
-            raise SweepFailed(
-                f"{failed} of {self._settings.n_trials} trials failed, more than hydra.sweeper.max_failure_rate="
-                f"{allowed} allows. The last one:\n\n{told or reason}"
-            )
+        self._end(attempt, state, None, reason, facts, told or reason, place)
 
     def _end(
-        self, attempt: _Attempt, state: State, values: Any, reason: str | None, facts: dict[str, Any] | None = None
+        self,
+        attempt: _Attempt,
+        state: State,
+        values: Any,
+        reason: str | None,
+        facts: dict[str, Any] | None = None,
+        told: str | None = None,
+        place: str | None = None,
     ) -> None:
+        """The journal hears first: what it has, a resumed sweep tells the study."""
         number, facts = attempt.proposal.number, facts or {}
-        judged = constraints.parse(self._settings.constraints) if state in ("FINISHED", "PRUNED") else ()
-        gaps = constraints.gaps(judged, facts, values)
-        self._study.tell(number, state, values, gaps)
-        self._ended[state] += 1
-        missed = constraints.missed(gaps) if state == "FINISHED" else {}
-        reasons = filter(None, (reason, constraints.reason(missed, facts)))
-        ended = TrialEnded(number, state, values, "; ".join(reasons) or None, facts, time.time(), missed)
+        missed = constraints.missed(self._settings.constraints, facts, values) if state == "FINISHED" else {}
+        reason = "; ".join(filter(None, (reason, constraints.reason(missed, facts)))) or None
+        ended = TrialEnded(number, state, values, reason, facts, time.time(), missed)
         self._duplicates.add(attempt.proposal.params, ended)
         self._emit(ended)
+        self._study.tell(number, state, values, facts)
+        if state not in OPEN:
+            self._failures.count(state, told, place)

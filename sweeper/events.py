@@ -6,13 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-State = Literal["FINISHED", "PRUNED", "FAILED", "CRASHED", "INTERRUPTED"]
+from sweeper.states import State
+
 Metrics = dict[str, float]
 Report = Callable[[int, float, Metrics], bool]  # (epoch from 1, value, metrics) -> True if the trial shall stop
 
 
 @dataclass(frozen=True)
 class SweepStarted:
+    """Once more each time that the sweep is resumed."""
+
     sweep: str  # the folder's name: its ID on the leaderboard
     command: str  # what the user typed
     metric: str  # what the values measure, for instance val_accuracy, or val_accuracy,parameters
@@ -21,6 +24,7 @@ class SweepStarted:
     git_commit: str | None
     time: float  # seconds since 1970, here and below
     choices: dict[str, str] = field(default_factory=dict)  # config groups: {"model": "custom", "dataset": "digits"}
+    arguments: tuple[str, ...] = ()  # the overrides typed, Hydra's own left out: a resumed sweep has the same
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class EpochReported:
 
 @dataclass(frozen=True)
 class TrialEnded:
-    """CRASHED is not final: the trial starts again with the next attempt while retries are left."""
+    """CRASHED and INTERRUPTED are not final: the trial may go on with its next attempt."""
 
     trial: int
     state: State

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sweeper.events import Metrics
+from sweeper.states import State
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,14 @@ class Raised:
     reason: str  # the exception's class and message
     told: str  # what helps the user most: the message of a SweeperError, the traceback of any other
     place: str | None  # where it was raised: the same place again means the same mistake; None for a matter of chance
+    state: State = "FAILED"  # or a more exact one; INTERRUPTED: no fault of the trial, the sweep cannot go on
 
 
 @dataclass(frozen=True)
 class Died:
     slot: int
     reason: str  # for the user: "killed by SIGKILL"
+    state: State = "KILLED"  # or OUT_OF_MEMORY: by the trial's own fault
 
 
 Message = Ready | Reported | Done | Raised | Died
@@ -74,6 +77,9 @@ class Executor(Protocol):
 
     def answer(self, slot: int, stop: bool) -> None:
         """To a slot that said Reported."""
+
+    def kill(self, slot: int) -> None:
+        """Ends what the slot does; nothing more is heard of it, and the slot is Ready again some time later."""
 
     def wait(self, timeout: float) -> list[Message]:
         """What the slots said, at the latest after `timeout` seconds."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, BinaryIO, get_args
 
 from sweeper.errors import ConfigError, DataError
 from sweeper.events import EpochReported, Event
@@ -25,9 +26,15 @@ class Journal:
     """
 
     def __init__(self, folder: Path):
-        folder.mkdir(parents=True, exist_ok=True)
+        """Raises: ConfigError if the folder cannot be written, or another process holds it."""
         self._path = folder / NAME
-        self._file = open(self._path, "a+b")  # noqa: SIM115
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = open(self._path, "a+b", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise ConfigError(
+                f"{folder}: {error.strerror}. A sweep needs a folder that it can write to: hydra.sweep.dir=FOLDER"
+            ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -36,25 +43,39 @@ class Journal:
                 f"{folder} is in use by another sweep. "
                 "Wait for it, or give this one a folder of its own: hydra.sweep.dir=multirun/NAME"
             ) from None
-        self._file.seek(0)
-        self._file.truncate(self._file.read().rfind(b"\n") + 1)
+        self.size = cut_torn_line(self._file)  # bytes
 
     @property
     def empty(self) -> bool:
-        return self._path.stat().st_size == 0
+        return self.size == 0
 
     def write(self, event: Event) -> None:
+        """All of it or nothing. Raises: OSError if the disk is full."""
         row = {"event": type(event).__name__} | asdict(event)
-        self._file.write(json.dumps(row, default=_plain, separators=(",", ":")).encode() + b"\n")
-        self._file.flush()
-        if not isinstance(event, EpochReported):
-            os.fsync(self._file.fileno())
+        line = json.dumps(row, default=_plain, separators=(",", ":")).encode() + b"\n"
+        try:
+            if self._file.write(line) < len(line):  # what had room
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+            if not isinstance(event, EpochReported):
+                os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(self.size)
+            raise
+        self.size += len(line)
 
     def close(self) -> None:
         """Leaves no file behind when nothing was written: a sweep that never began is none."""
         if self.empty:
             self._path.unlink()
         self._file.close()
+
+
+def cut_torn_line(file: BinaryIO) -> int:
+    """Cuts what a crash left of a last line in the middle of writing it; returns the bytes that stay."""
+    file.seek(0)
+    whole = file.read().rfind(b"\n") + 1
+    file.truncate(whole)
+    return whole
 
 
 def in_use(folder: Path) -> bool:

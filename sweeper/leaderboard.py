@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sweeper import record, standings, sweeps, text
+from sweeper import record, standings, states, sweeps, text
 from sweeper.errors import ConfigError, DataError
 from sweeper.record import Sweep
 from sweeper.standings import Row, Standing
@@ -32,6 +32,7 @@ class Column:
 TRIAL = Column("trial", lambda row: row.name, 0, "left")
 FRONT = Column("*", lambda row: "*" if row.rank == 1 else "", 0)  # only where there are several objectives
 PARAMS = Column("params", lambda row: text.params(row.trial.params), 0, "left")
+STATE = Column("state", lambda row: row.state, 2, "left")
 COLUMNS = (
     Column("", lambda row: str(row.rank or "-"), 0),
     FRONT,
@@ -42,7 +43,7 @@ COLUMNS = (
     Column("epochs", lambda row: str(row.trial.facts.get("epochs", "")), 3),
     Column("size", lambda row: text.size(row.trial.facts["parameters"]) if "parameters" in row.trial.facts else "", 4),
     Column("time", lambda row: text.duration(row.trial.seconds), 1),
-    Column("state", lambda row: row.state, 2, "left"),
+    STATE,
     Column("run", lambda row: (row.trial.run_id or "")[:8], 5, "left"),
 )
 
@@ -100,8 +101,9 @@ def table(rows: tuple[Row, ...], width: int) -> Table:
     for column in shown:
         most = max(len(PARAMS.title), width - taken) if column is PARAMS else None
         grid.add_column(column.title, justify=column.justify, no_wrap=True, overflow="ellipsis", max_width=most)
-    for line in zip(*(cells[column] for column in shown), strict=True):
-        grid.add_row(*map(Text, line))
+    for row, line in zip(rows, zip(*(cells[column] for column in shown), strict=True), strict=True):
+        styles = (states.colour(row.trial.state) if column is STATE else "" for column in shown)
+        grid.add_row(*map(Text, line, styles))
     return grid
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,11 +15,14 @@ from pathlib import Path
 
 import psutil
 
-from sweeper import slot
+from sweeper import memory, slot
 from sweeper.errors import SweeperError
-from sweeper.executor import Call, Died, Done, Message, Raised, Ready, TrialJob
+from sweeper.executor import Call, Died, Done, Message, Raised, Ready, Reported, TrialJob
+from sweeper.states import State
 
 _BURIAL = 5  # seconds that a slot may take to end after its connection did
+_WEIGHING = 0.5  # seconds between two looks at the memory of the slots
+_WORN = 0.5  # share of the memory limit beyond which a slot is replaced between trials
 _FAILED_STARTS = 3  # slots in a row that die before they are ready: the next one would too
 
 
@@ -27,7 +31,9 @@ class _Process:
     process: BaseProcess
     connection: Connection
     log: Path
+    oom_kills: int  # of the machine, when it began
     ready: bool = False
+    busy: bool = False
     trials: int = 0
 
 
@@ -50,6 +56,7 @@ class LocalExecutor:
         self._preload = preload
         self._processes: dict[int, _Process] = {}
         self._failed_starts = 0
+        self._weighed_at = 0.0  # on the monotonic clock
 
     def start(self, work: bytes, log_folder: str) -> None:
         self._work = work
@@ -59,17 +66,23 @@ class LocalExecutor:
             self._spawn(number)
 
     def submit(self, slot: int, job: TrialJob | Call) -> None:
+        self._processes[slot].busy = True
         self._send(slot, job)
 
     def answer(self, slot: int, stop: bool) -> None:
         self._send(slot, stop)
+
+    def kill(self, slot: int) -> None:
+        self._replace(slot)
 
     def wait(self, timeout: float) -> list[Message]:
         by_connection = {p.connection: number for number, p in self._processes.items()}
         messages: list[Message] = []
         for connection in wait(list(by_connection), timeout):
             messages += self._receive(by_connection[connection])
-        return messages + [self._bury(number) for number in self._lost()]
+        died = [self._bury(number) for number in self._lost()] + self._too_large()
+        gone = {message.slot for message in died}  # an answer to what they reported would reach their successors
+        return [message for message in messages if not (isinstance(message, Reported) and message.slot in gone)] + died
 
     def close(self) -> None:
         for p in self._processes.values():
@@ -81,6 +94,20 @@ class LocalExecutor:
         gone = [number for number, p in self._processes.items() if p.process.exitcode is not None]
         return [number for number in gone if not self._processes[number].connection.poll()]
 
+    def _too_large(self) -> list[Died]:
+        """Ends the slots that passed the memory limit, before the kernel chooses whom to end."""
+        if self._memory_limit is None or time.monotonic() < self._weighed_at + _WEIGHING:
+            return []
+        self._weighed_at = time.monotonic()
+        messages = []
+        for number, p in list(self._processes.items()):
+            size = memory.used(p.process.pid) / memory.GB
+            if p.busy and size > self._memory_limit:
+                reason = f"it took {size:.1f} GB of hydra.sweeper.executor.memory_limit={self._memory_limit:g}"
+                self._replace(number)
+                messages.append(Died(number, reason, "OUT_OF_MEMORY"))
+        return messages
+
     def _spawn(self, number: int) -> None:
         ours, theirs = multiprocessing.Pipe()
         log = self._logs / f"slot-{number}.log"
@@ -90,7 +117,7 @@ class LocalExecutor:
         with _environment(self._environment(number)), _deaf_to_signals():
             process.start()
         theirs.close()
-        self._processes[number] = _Process(process, ours, log)
+        self._processes[number] = _Process(process, ours, log, memory.oom_kills())
         self._send(number, self._work)
 
     def _environment(self, number: int) -> dict[str, str]:
@@ -126,7 +153,8 @@ class LocalExecutor:
                 p.ready, self._failed_starts = True, 0
             case Done() | Raised():
                 p.trials += 1
-                if self._worn_out(p):
+                p.busy = False
+                if self._worn_out(p) or (isinstance(message, Raised) and message.state == "OUT_OF_MEMORY"):
                     self._replace(number)
                     return [message]
                 return [message, Ready(number)]
@@ -135,14 +163,13 @@ class LocalExecutor:
     def _worn_out(self, p: _Process) -> bool:
         if p.trials >= self._recycle_after:
             return True
-        limit = self._memory_limit
-        return limit is not None and psutil.Process(p.process.pid).memory_info().rss > limit * 1e9
+        return self._memory_limit is not None and memory.used(p.process.pid) > _WORN * self._memory_limit * memory.GB
 
     def _bury(self, number: int) -> Died:
         p = self._processes[number]
         p.process.join(_BURIAL)
         _end(p)
-        reason = _reason(p)
+        reason, state = _reason(p)
         if not p.ready:
             self._failed_starts += 1
             if self._failed_starts >= _FAILED_STARTS:
@@ -151,7 +178,7 @@ class LocalExecutor:
                     'A script that starts a sweep needs its `if __name__ == "__main__":`.'
                 )
         self._replace(number)
-        return Died(number, reason)
+        return Died(number, reason, state)
 
     def _replace(self, number: int) -> None:
         _end(self._processes.pop(number))
@@ -169,14 +196,15 @@ def _end(p: _Process) -> None:
     p.connection.close()
 
 
-def _reason(p: _Process) -> str:
+def _reason(p: _Process) -> tuple[str, State]:
+    """Why a slot ended, for the user."""
     code = p.process.exitcode
+    if code == -signal.SIGKILL and memory.oom_kills() > p.oom_kills:
+        return "killed by the kernel, which had no memory left", "OUT_OF_MEMORY"
     if code is not None and code < 0:
-        name = signal.Signals(-code).name
-        hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
-        return f"killed by {name}{hint}"
+        return f"killed by {signal.Signals(-code).name}", "KILLED"
     last = p.log.read_text(errors="replace").strip().splitlines()[-1:] if p.log.exists() else []
-    return f"exit code {code}: {''.join(last)}"
+    return f"exit code {code}: {''.join(last)}", "KILLED"
 
 
 def _gpus() -> list[str]:

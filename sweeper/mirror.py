@@ -33,7 +33,7 @@ class Mirror:
     refuses, because somebody deleted its run for instance, is left out.
     """
 
-    def __init__(self, folder: Path, *, experiment: str, uri: str, system_metrics: bool = False):
+    def __init__(self, folder: Path, *, experiment: str, uri: str, system_metrics: bool = False, backlog: int = 0):
         """folder: the sweep's. uri: from `tracking.resolve`. Raises: DataError if the folder's ledger is damaged."""
         self._folder, self._experiment, self._uri = folder, experiment, uri
         self._system_metrics = system_metrics

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -18,9 +18,10 @@ from rich.text import Text
 from sweeper import objectives, pareto, text
 from sweeper.events import EpochReported, Event, SweepStarted, TrialEnded, TrialStarted
 from sweeper.record import DUPLICATE_OF, Trial, losses
+from sweeper.states import FAILURES, OPEN, State, colour, label
 
 REFRESHES = 4  # a second
-_COUNTED = ("running", "finished", "pruned", "failed", "interrupted", "crashed")
+_COUNTED = ("RUNNING", *(state for state in get_args(State) if state != "CRASHED"), "CRASHED")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class _Shown:
     params: dict[str, Any]
     started: float  # seconds since 1970
     seconds: float = 0.0  # once it ended
-    state: str = "running"
+    state: str = "RUNNING"
     epoch: int = 0
     value: float | None = None  # the last one heard; of several objectives the first
     point: pareto.Point | None = None  # once it finished, if it was trained
@@ -50,7 +51,7 @@ class Progress:
         before: Iterable[Trial] = (),
         console: Console | None = None,
     ):
-        """before: the trials that an earlier run of this sweep ended, when it is resumed."""
+        """before: the trials of the sessions before, when a sweep is resumed."""
         self._n_trials, self._directions, self._slots = n_trials, directions, slots
         self._metrics = objectives.split(metric, len(directions))
         self._trials = {trial.number: _shown(trial, directions) for trial in before}
@@ -73,7 +74,7 @@ class Progress:
     def __rich__(self) -> RenderableType:
         """The display. Another thread calls it to refresh: `list` copies what `write` may be changing meanwhile."""
         trials = list(self._trials.values())
-        running = [trial for trial in trials if trial.state == "running"]
+        running = [trial for trial in trials if trial.state == "RUNNING"]
         return Group(
             self._bar(trials), self._counts(trials), self._best_line(trials), *map(self._running_line, running)
         )
@@ -101,24 +102,24 @@ class Progress:
         trial = self._trials[event.trial]
         self._trials[event.trial] = trial = replace(
             trial,
-            state=event.state.lower(),
+            state=event.state,
             value=event.values[0] if event.values else None,
             point=_point(event, self._directions),
             seconds=event.time - trial.started,
         )
         self._crashes += event.state == "CRASHED"
-        if not self._console.is_terminal or event.state in ("FAILED", "CRASHED"):
-            self._print(self._ended_line(trial, event))
+        if not self._console.is_terminal or event.state in (*FAILURES, "CRASHED"):
+            self._print(self._ended_line(trial, event), colour(event.state))
 
-    def _print(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
+    def _print(self, line: str, style: str = "") -> None:
+        self._console.print(Text(line, style), soft_wrap=True)
 
     def _ended_line(self, trial: _Shown, event: TrialEnded) -> str:
         """`[ 7/20] trial 6 finished  val_accuracy 0.9832  lr=0.0021 dropout=0.31  9.8 s   best 0.9916 (trial 3)`."""
         trials = list(self._trials.values())
         values = zip(self._metrics, event.values or (), strict=False)
         parts = [
-            f"[{_ended(trials):{len(str(self._n_trials))}}/{self._n_trials}] trial {trial.number} {trial.state}",
+            f"[{_ended(trials):{len(str(self._n_trials))}}/{self._n_trials}] trial {trial.number} {label(trial.state)}",
             " ".join(f"{metric} {text.value(value)}" for metric, value in values),
             text.params(trial.params),
             text.duration(trial.seconds),
@@ -142,9 +143,13 @@ class Progress:
         return grid
 
     def _counts(self, trials: list[_Shown]) -> Text:
-        states = Counter(trial.state for trial in trials) | Counter(crashed=self._crashes)
-        counts = ", ".join(f"{states[state]} {state}" for state in _COUNTED if states[state])
-        return _line(counts or "the slots are starting")
+        states = Counter(trial.state for trial in trials) | Counter(CRASHED=self._crashes)
+        counts = [(f"{states[state]} {label(state)}", colour(state)) for state in _COUNTED if states[state]]
+        if not counts:
+            return _line("the slots are starting")
+        line = Text(", ").join(Text(*count) for count in counts)
+        line.no_wrap, line.overflow = True, "ellipsis"
+        return line
 
     def _best_line(self, trials: list[_Shown]) -> Text:
         front = self._front(trials)
@@ -179,11 +184,11 @@ class Progress:
 
     def _seconds_left(self, trials: list[_Shown]) -> float:
         """What is to come, at the mean of the trials that ended and shared by the slots; 0 while none has ended."""
-        durations = [trial.seconds for trial in trials if trial.state in ("finished", "pruned")]
+        durations = [trial.seconds for trial in trials if trial.state in ("FINISHED", "PRUNED")]
         if not durations:
             return 0.0
         mean = sum(durations) / len(durations)
-        running = [trial for trial in trials if trial.state == "running"]
+        running = [trial for trial in trials if trial.state == "RUNNING"]
         under_way = sum(max(0.0, mean - (time.time() - trial.started)) for trial in running)
         waiting = max(0, self._n_trials - _ended(trials) - len(running))
         return (mean * waiting + under_way) / self._slots
@@ -192,7 +197,7 @@ class Progress:
 def _shown(trial: Trial, directions: tuple[str, ...]) -> _Shown:
     value = trial.values[0] if trial.values else None
     point = _point(trial, directions)
-    return _Shown(trial.number, trial.params, trial.started, trial.seconds, trial.state.lower(), 0, value, point)
+    return _Shown(trial.number, trial.params, trial.started, trial.seconds, trial.state, 0, value, point)
 
 
 def _point(ended: Trial | TrialEnded, directions: tuple[str, ...]) -> pareto.Point | None:
@@ -202,8 +207,7 @@ def _point(ended: Trial | TrialEnded, directions: tuple[str, ...]) -> pareto.Poi
 
 
 def _ended(trials: list[_Shown]) -> int:
-    """A crashed trial starts again."""
-    return sum(trial.state not in ("running", "crashed") for trial in trials)
+    return sum(trial.state not in OPEN for trial in trials)
 
 
 def _count(number: int, noun: str) -> str:

@@ -14,13 +14,13 @@ from sweeper.events import (
     EpochReported,
     Event,
     Metrics,
-    State,
     SweepEnded,
     SweepStarted,
     TrialEnded,
     TrialStarted,
     TrialTested,
 )
+from sweeper.states import OPEN, State
 
 CONFIG = "config.yaml"  # in a trial's folder: its config, resolved
 MODEL = "model.keras"  # there too: the network of its best epoch
@@ -45,6 +45,7 @@ class Trial:
     seconds: float = 0.0  # of it
     run_id: str | None = None  # MLflow's
     tested: TrialTested | None = None  # only the best trial of a sweep is
+    subdir: str = "."  # the folder as the journal has it, relative to the sweep's
     missed: dict[str, float] = field(default_factory=dict)  # constraint -> how far beyond its bound; empty: feasible
 
     @property
@@ -76,6 +77,11 @@ class Sweep:
     @property
     def _trained(self) -> list[Trial]:
         return [trial for trial in self.finished if trial.duplicate_of is None]
+
+    @property
+    def open(self) -> list[Trial]:
+        """What a resumed sweep goes on with."""
+        return [trial for trial in self.trials if trial.state in OPEN]
 
     def ranked(self) -> list[Trial]:
         """Those that were trained to their end, best first: feasible ones before others, front by front where there are
@@ -173,6 +179,7 @@ def _trial(
         attempt=start.attempt,
         seconds=last - start.time,
         run_id=run_id,
+        subdir=start.folder,
     )
     if end is None:
         return trial

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from sweeper import command, evaluation, model_log, objectives, record, results
 from sweeper.errors import ConfigError
-from sweeper.events import Event, SweepEnded, SweepStarted, TrialTested
-from sweeper.journal import NAME, Journal
+from sweeper.events import Event, SweepEnded, SweepStarted, TrialEnded, TrialTested
+from sweeper.journal import NAME, Journal, read
 from sweeper.keeper import Keeper
 from sweeper.mirror import Mirror
 from sweeper.progress import Progress
@@ -29,8 +29,8 @@ def claim(folder: Path) -> Journal:
     if not journal.empty:
         journal.close()
         raise ConfigError(
-            f"{folder} holds a sweep already, a second one would mix with it. Leave out hydra.sweep.dir for a new "
-            "folder named by the time, or give another."
+            f"{folder} holds a sweep already, a second one would mix with it. Go on with that one: "
+            f"hydra.sweeper.resume={folder}, or leave out hydra.sweep.dir for a new folder named by the time."
         )
     return journal
 
@@ -46,7 +46,15 @@ def begin(
     metric = objectives.joined(metrics)
     choices = {group: option for group, option in hydra.runtime.choices.items() if not group.startswith("hydra/")}
     return SweepStarted(
-        folder.name, command.typed(), metric, directions, n_trials, command.git_commit(), time.time(), choices
+        folder.name,
+        command.typed(),
+        metric,
+        directions,
+        n_trials,
+        command.git_commit(),
+        time.time(),
+        choices,
+        tuple(hydra.overrides.task),
     )
 
 
@@ -62,13 +70,22 @@ class Recorder:
         slots: int,
         keep: int,
         tracking: Tracking,
+        earlier: record.Sweep | None = None,
     ):
-        """keep: the models of so many best trials stay."""
+        """keep: the models of so many best trials stay. earlier: what is resumed."""
         self._journal, self._folder, self._uri = journal, folder, tracking.uri
-        self._mirror = Mirror(folder, **asdict(tracking))
-        self._progress = Progress(started.n_trials, started.metric, started.directions, slots)
-        self._listeners = (Keeper(folder, started.directions, keep), self._mirror, self._progress)
+        keeper = Keeper(folder, started.directions, keep)
+        before = earlier.trials if earlier else ()
+        for event in read(folder, epochs=False) if earlier else ():
+            keeper.write(event)
+        self._mirror = Mirror(folder, **asdict(tracking), backlog=journal.size)
+        self._progress = Progress(started.n_trials, started.metric, started.directions, slots, before=before)
+        self._listeners = (keeper, self._mirror, self._progress)
         self.emit(started)
+        for trial in before:
+            if trial.state == "RUNNING":
+                lost = "the process of the sweep was lost"
+                self.emit(TrialEnded(trial.number, "INTERRUPTED", None, lost, time=time.time()))
 
     def emit(self, event: Event) -> None:
         self._journal.write(event)
@@ -84,7 +101,7 @@ class Recorder:
         troubles = []
         try:
             sweep = self._written()  # whatever ends the process while it tests
-            if in_slot and _has_network(sweep.best):
+            if in_slot and _has_network(sweep.best) and not sweep.best.tested:
                 with Console().status("Testing the best network"):
                     troubles.append(self._test(sweep.best, in_slot))
                 sweep = self._written()

@@ -10,8 +10,9 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from rich.text import Text
 
-from sweeper import constraints, leaderboard, objectives, record, standings, sweeps, text
+from sweeper import command, constraints, leaderboard, objectives, record, standings, sweeps, text
 from sweeper.record import Sweep, Trial
+from sweeper.states import FAILURES, label
 
 LEADERBOARD = "leaderboard.csv"
 RESULTS = "optimization_results.yaml"
@@ -43,11 +44,11 @@ def summary(sweep: Sweep, console: Console) -> None:
             accuracy, images = trial.tested.metrics["test_accuracy"], trial.tested.images
             _print(console, f"Trial {trial.number} on {images:,} test images: accuracy {text.value(accuracy)}", "bold")
             _print(console, f"  pictures of it: {_near(trial.folder / record.PICTURES)}")
-    for reason, count in _failures(sweep).most_common():
-        _print(console, f"{count} failed: {reason}", "red")
+    for (state, reason), count in _failures(sweep).most_common():
+        _print(console, f"{count} {state}: {reason}", "red")
     _print(console, f"Written to {_near(sweep.folder)}. Next:")
-    for command in _next_commands(sweep):
-        _print(console, f"  {command}")
+    for line in _next_commands(sweep):
+        _print(console, f"  {line}")
 
 
 def _solutions(sweep: Sweep) -> dict[str, Any]:
@@ -100,10 +101,10 @@ def _listed(trials: list[Trial]) -> str:
     return ", ".join(str(trial.number) for trial in trials)
 
 
-def _failures(sweep: Sweep) -> Counter[str]:
-    """First lines of the reasons, with how many trials each has cost."""
-    failed = (trial for trial in sweep.trials if trial.state in ("FAILED", "CRASHED"))
-    return Counter(text.first_line(trial.reason) or "no reason was told" for trial in failed)
+def _failures(sweep: Sweep) -> Counter[tuple[str, str]]:
+    """`2 out of memory: first line of the reason`, each with how many trials it has cost."""
+    failed = (trial for trial in sweep.trials if trial.state in (*FAILURES, "CRASHED"))
+    return Counter((label(trial.state), text.first_line(trial.reason) or "no reason was told") for trial in failed)
 
 
 def _next_commands(sweep: Sweep) -> list[str]:
@@ -113,6 +114,8 @@ def _next_commands(sweep: Sweep) -> list[str]:
         commands.append(f"python -m sweeper export best --sweep {name}")
     if sweep.run_id:
         commands.append("mlflow ui")
+    if sweep.open or len(sweep.trials) < sweep.started.n_trials:
+        commands.append(command.resuming(name))
     return commands
 
 

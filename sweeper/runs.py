@@ -29,6 +29,10 @@ STATUS = {  # MLflow's word for a state; the tag sweeper.state has the exact one
     "PRUNED": "KILLED",
     "INTERRUPTED": "KILLED",
     "FAILED": "FAILED",
+    "DIVERGED": "FAILED",
+    "OUT_OF_MEMORY": "FAILED",
+    "HUNG": "FAILED",
+    "KILLED": "FAILED",
     "CRASHED": "FAILED",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,10 @@ class Settings:
     constraints: str | Sequence[str] | None = None  # inequalities, see constraints.py
     enqueue: Any = None  # the ID of an earlier sweep, or a list of {override key: value}
     reuse_duplicates: bool = True
+    resume: str | None = None  # the ID or folder of a sweep, or latest
+    timeout: float | None = None  # seconds after which no trial starts
+    deadline: str | None = None  # when everything is done: 18:30, or 2026-11-26T08:00
+    trial_timeout: float | None = None  # seconds without progress
     max_retries: int = 2
     max_failure_rate: float = 0.0  # of n_trials
     keep_models: int = 5
@@ -55,6 +60,10 @@ def read(keys: dict[str, Any]) -> Settings:
     constraints.parse(settings.constraints)
     if not isinstance(settings.reuse_duplicates, bool):
         raise ConfigError(f"hydra.sweeper.reuse_duplicates={settings.reuse_duplicates}: give true or false.")
+    for key in ("timeout", "trial_timeout"):
+        seconds = getattr(settings, key)
+        if seconds is not None and (not isinstance(seconds, int | float) or not 0 < seconds < math.inf):
+            raise ConfigError(f"hydra.sweeper.{key}={seconds}: give seconds above 0, or null.")
     enqueue = settings.enqueue
     if not (enqueue is None or isinstance(enqueue, str) or _are_mappings(enqueue)):
         raise ConfigError(

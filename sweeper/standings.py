@@ -11,6 +11,7 @@ from typing import Any
 
 from sweeper import constraints, record
 from sweeper.record import Sweep, Trial
+from sweeper.states import label
 
 _TRAINED = ("finished", "infeasible")  # to their end
 _ORDER = {"finished": 0, "infeasible": 1, "duplicate": 2, "pruned": 3}  # a pruned trial's value is of an early epoch
@@ -33,7 +34,7 @@ class Row:
         """`finished`; `duplicate` where it was not trained, `infeasible` where it misses a constraint."""
         if self.trial.duplicate_of is not None:
             return "duplicate"
-        return "infeasible" if self.trial.missed else self.trial.state.lower()
+        return "infeasible" if self.trial.missed else label(self.trial.state)
 
 
 @dataclass(frozen=True)

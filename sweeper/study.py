@@ -5,34 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
-from optuna.distributions import CategoricalDistribution, FloatDistribution
-from optuna.samplers import BaseSampler, GPSampler
-from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from sweeper import samplers
+from sweeper import constraints, feasibility, node, sampler, storage
 from sweeper.errors import ConfigError
-from sweeper.events import State
+from sweeper.record import Trial
 from sweeper.settings import Settings
 from sweeper.space import Space
+from sweeper.states import BAD, OPEN, State
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # progress has its own lines
 
-JOURNAL = "study.journal"
-_STATES = {
-    "FINISHED": TrialState.COMPLETE,
-    "PRUNED": TrialState.PRUNED,
-    "FAILED": TrialState.FAIL,
-    "INTERRUPTED": TrialState.FAIL,
-}
+_OWNER = "sweeper.sweep"  # the user attribute of a trial that names its sweep's folder
 
 
 @dataclass(frozen=True)
@@ -53,30 +43,62 @@ class Study:
         *,
         enqueued: Sequence[dict[str, Any]],
         extend: Callable[[optuna.Trial], None] | None,
+        earlier: Sequence[Trial] | None = None,
     ):
         """enqueued: of the first trials, values by Optuna's names.
         extend: called with each new trial once its dimensions of `space` are drawn; what it suggests joins them.
+        earlier: the trials of a sweep that is resumed, as its journal tells them; None for a new one.
 
         Raises: ConfigError if sampler, pruner, storage or direction do not fit each other or the space.
         """
         self.space, self._extend = space, extend
-        sampler, self.size = _sampler(settings, space)
-        self._study = _create(settings, sampler, folder)
-        for values in enqueued:
-            self._study.enqueue_trial(values, skip_if_exists=True)
+        self._constraints = constraints.parse(settings.constraints)
+        drawing, self.size = sampler.build(settings, space, drawn=len(earlier or ()))
+        self._study, self._owner = _create(settings, drawing, folder), str(folder)
         self._running: dict[int, optuna.Trial] = {}
         self._reported: dict[int, int] = {}  # the last epoch heard of a running trial
+        self.begun = [] if earlier is None else self._take_up(earlier, shared=settings.storage is not None)
+        for values in enqueued:
+            self._study.enqueue_trial(values, skip_if_exists=True)
+
+    def _take_up(self, earlier: Sequence[Trial], shared: bool) -> list[Proposal]:
+        """What an earlier session left open, also what it had asked for only. What it had not told yet is told.
+
+        shared: other sweeps may have trials in the same database.
+        """
+        known = {trial.number: trial for trial in earlier}
+        for running in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            number = running.number
+            owner = running.user_attrs.get(_OWNER, None if shared else self._owner)
+            if number not in known and owner != self._owner:
+                continue
+            self._running[number] = optuna.Trial(self._study, running._trial_id)
+            self._reported[number] = max(running.intermediate_values, default=0)
+            if number in known:
+                self.tell(number, known[number].state, known[number].values, known[number].facts)
+        return [
+            self._proposal(number, known[number].params) if number in known else self._propose(trial)
+            for number, trial in sorted(self._running.items())
+        ]
 
     def ask(self) -> Proposal:
         trial = self._study.ask()
+        trial.set_user_attr(_OWNER, self._owner)
+        self._running[trial.number] = trial
+        return self._propose(trial)
+
+    def _propose(self, trial: optuna.Trial) -> Proposal:
+        """Draws what is not drawn yet."""
         try:
             params = self.space.suggest(trial)
         except ValueError as error:  # the choices of a dimension cannot change within a study
             raise ConfigError(f"Study {self._study.study_name} began with another space: {error}") from error
         if self._extend:
             params |= self._extension(trial)
-        self._running[trial.number] = trial
-        return Proposal(trial.number, params, self.space.overrides(params))
+        return self._proposal(trial.number, params)
+
+    def _proposal(self, number: int, params: dict[str, Any]) -> Proposal:
+        return Proposal(number, params, self.space.overrides(params))
 
     def _extension(self, trial: optuna.Trial) -> dict[str, Any]:
         for key, value in self.space.fixed_values():
@@ -98,25 +120,44 @@ class Study:
         return trial.should_prune()
 
     def tell(
-        self, number: int, state: State, values: Sequence[float] | None, gaps: Mapping[str, float] | None = None
+        self, number: int, state: State, values: Sequence[float] | None, facts: Mapping[str, Any] | None = None
     ) -> None:
-        """A pruned trial counts with its last reported value. gaps: by constraint, see `samplers.tell_gaps`."""
+        """A pruned trial counts with its last reported value; one that may go on stays as it is.
+
+        facts: what the trial told, for the constraints.
+        """
+        if state in OPEN:
+            return
         trial = self._running.pop(number)
-        samplers.tell_gaps(trial, gaps or {})
         self._reported.pop(number, None)
+        gaps = constraints.gaps(self._constraints, facts or {}, values)
+        told, values = self._outcome(state, values)
+        if told is not TrialState.FAIL:
+            feasibility.tell(trial, gaps)
         try:
-            self._study.tell(trial, values if state == "FINISHED" else None, state=_STATES[state])
+            self._study.tell(trial, values, state=told)
         except RuntimeError:  # an exhausted grid calls study.stop(), which is meant for optimize(); all is told by then
             if self.size is None:
                 raise
 
+    def _outcome(self, state: State, values: Sequence[float] | None) -> tuple[TrialState, Sequence[float] | None]:
+        """In Optuna's words. Samplers pass over failed trials, so one that its hyperparameters ruined is no failure."""
+        if state == "FINISHED":
+            return TrialState.COMPLETE, values
+        if state == "PRUNED":
+            return TrialState.PRUNED, None
+        if state in BAD:
+            worst = {StudyDirection.MAXIMIZE: -math.inf, StudyDirection.MINIMIZE: math.inf}
+            return TrialState.COMPLETE, [worst[direction] for direction in self._study.directions]
+        return TrialState.FAIL, None
 
-def _create(settings: Settings, sampler: BaseSampler, folder: Path) -> optuna.Study:
+
+def _create(settings: Settings, drawing: BaseSampler, folder: Path) -> optuna.Study:
     try:
         study = optuna.create_study(
-            storage=_storage(settings.storage, folder),
-            sampler=sampler,
-            pruner=_instantiate(settings.pruner, "hydra.sweeper.pruner"),
+            storage=storage.build(settings.storage, folder),
+            sampler=drawing,
+            pruner=node.made(settings.pruner, "hydra.sweeper.pruner"),
             study_name=settings.study_name or folder.name,
             directions=list(settings.directions),
             load_if_exists=True,
@@ -132,56 +173,3 @@ def _create(settings: Settings, sampler: BaseSampler, folder: Path) -> optuna.St
             f"{', '.join(settings.directions)}. Give that one, or another hydra.sweeper.study_name."
         )
     return study
-
-
-def _sampler(settings: Settings, space: Space) -> tuple[BaseSampler, int | None]:
-    """The sampler, and how many different trials it can draw where that is bounded."""
-    node = settings.sampler
-    if not _is_grid(node):
-        sampler = _instantiate(node, "hydra.sweeper.sampler")
-        samplers.check(sampler, settings)
-        if known := samplers.options(settings):
-            sampler = _instantiate(node, "hydra.sweeper.sampler", **known)
-        if isinstance(sampler, GPSampler) and find_spec("torch") is None:  # Optuna notices after ten trials
-            raise ConfigError("hydra/sweeper/sampler=gp needs PyTorch: python -m pip install 'sweeper[gp]'")
-        return sampler, None
-    grid = {key: _grid_points(key, of) for key, of in space.unconditional().items()}
-    sampler = instantiate({**OmegaConf.to_container(node, resolve=True), "search_space": grid}, _convert_="all")
-    samplers.check(sampler, settings)
-    return sampler, math.prod(len(points) for points in grid.values())
-
-
-def _is_grid(node: Any) -> bool:
-    return isinstance(node, DictConfig) and node.get("_target_") == "optuna.samplers.GridSampler"
-
-
-def _grid_points(key: str, of: Any) -> list[Any]:
-    if isinstance(of, CategoricalDistribution):
-        return list(of.choices)
-    if of.log or (isinstance(of, FloatDistribution) and of.step is None):
-        raise ConfigError(
-            f"hydra/sweeper/sampler=grid: {key} is an interval, which has no grid. "
-            f"List its values ({key}={of.low},{of.high}) or give a step ({key}=range({of.low}, {of.high}, STEP))."
-        )
-    return [of.low + i * of.step for i in range(round((of.high - of.low) / of.step) + 1)]
-
-
-def _storage(storage: Any, folder: Path) -> BaseStorage | str:
-    """A journal in the sweep's folder unless the user names a database, a journal file or a node with `_target_`."""
-    if storage is None:
-        return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
-    if isinstance(storage, str) and storage.startswith("journal://"):
-        return JournalStorage(JournalFileBackend(storage.removeprefix("journal://")))
-    return storage if isinstance(storage, str) else _instantiate(storage, "hydra.sweeper.storage")
-
-
-def _instantiate(node: Any, key: str, **known: Any) -> Any:
-    """The object that a config node describes, null keys left out; Hydra before 1.4 has already made it."""
-    if not isinstance(node, DictConfig):
-        return node
-    try:
-        keys = OmegaConf.to_container(node, resolve=True)
-        given = {name: value for name, value in keys.items() if value is not None}
-        return instantiate(given, _convert_="all", **known)
-    except Exception as error:
-        raise ConfigError(f"{key}: {node.get('_target_')} refused its settings: {error}") from error

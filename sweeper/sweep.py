@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra.core.singleton import Singleton
 from hydra.types import HydraContext
 from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from sweeper import enqueue, objectives, space, tracking
+from sweeper import enqueue, objectives, resume, space, tracking
 from sweeper.coordinator import Coordinator
 from sweeper.errors import ConfigError
+from sweeper.events import SweepStarted
 from sweeper.executor import Executor
+from sweeper.failures import SweepFailed
 from sweeper.journal import Journal
+from sweeper.limits import Limits
+from sweeper.record import Sweep
 from sweeper.recorder import Recorder, begin, claim
 from sweeper.settings import Settings
 from sweeper.slot import Work
@@ -40,45 +44,77 @@ def run(
     arguments: the overrides that the user typed. config: composed from them, the ranges left out.
     Raises: SweeperError when the sweep could not run or failed; what it found until then is written.
     """
-    config = _pinned(config)
+    config = _pinned(config, settings)
     folder = Path(config.hydra.sweep.dir)
+    limits = Limits(settings)
     with ExitStack() as stack:
-        journal = stack.enter_context(closing(claim(folder)))
+        journal = stack.enter_context(closing(Journal(folder) if settings.resume else claim(folder)))
         executor: Executor = stack.enter_context(closing(_executor(settings)))
         # The slots import TensorFlow while this process composes and imports MLflow.
         executor.start(Work(context, config, task, Singleton.get_state()).pickled(), str(folder / "slots"))
-        study = _study(settings, arguments, config, context)
+        started = _begun(settings, config)
+        earlier = resume.earlier(folder, started) if settings.resume else None
+        study = _study(settings, arguments, config, context, earlier)
         settings = replace(settings, n_trials=min(settings.n_trials, study.size or settings.n_trials))
-        recorder = stack.enter_context(closing(_recorder(settings, config, journal, folder, executor.slots)))
-        coordinator = Coordinator(study, executor, settings, recorder.emit, _naming(config, context))
+        started = replace(started, n_trials=settings.n_trials)
+        followed = tracking.read(config, config.hydra.runtime.choices, config.hydra.job.name)
+        recorder = Recorder(
+            journal,
+            folder,
+            started,
+            slots=executor.slots,
+            keep=settings.keep_models,
+            tracking=followed,
+            earlier=earlier,
+        )
+        stack.enter_context(closing(recorder))
+        trials = earlier.trials if earlier else ()
+        naming = _naming(config, context)
+        coordinator = Coordinator(study, executor, settings, limits, recorder.emit, naming, trials)
         failure = _search(coordinator)
         if not failure and not coordinator.stop_requested:
-            recorder.end("FINISHED", in_slot=coordinator.call)
+            recorder.end("FINISHED", coordinator.time_is_up, in_slot=coordinator.call)
             return 0
         executor.close()  # before MLflow is waited for: nothing trains on
         if failure:
-            recorder.end("FAILED", str(failure))
-            raise failure
+            _end_failed(recorder, failure, folder)
         recorder.end("INTERRUPTED", "the user stopped it")
         return INTERRUPTED
 
 
-def _pinned(config: DictConfig) -> DictConfig:
+def _end_failed(recorder: Recorder, failure: Exception, folder: Path) -> NoReturn:
+    """Raises: `failure`, or SweepFailed with what to do if it is the disk's."""
+    with suppress(OSError):  # what was told is in the journal
+        recorder.end("FAILED", str(failure))
+    if isinstance(failure, OSError):
+        raise SweepFailed(
+            f"{folder}: {failure.strerror or failure}. All that ended until then is in it. Mend that, and go on with "
+            f"the same command and hydra.sweeper.resume={folder}"
+        ) from failure
+    raise failure
+
+
+def _pinned(config: DictConfig, settings: Settings) -> DictConfig:
     """The config with its folder absolute: every process must mean the same one, whatever its clock and folder."""
     config = config.copy()
+    folder = resume.find(settings.resume) if settings.resume else Path(config.hydra.sweep.dir).absolute()
     with read_write(config.hydra), open_dict(config.hydra):
-        config.hydra.sweep.dir = str(Path(config.hydra.sweep.dir).absolute())
+        config.hydra.sweep.dir = str(folder)
     return config
 
 
-def _recorder(settings: Settings, config: DictConfig, journal: Journal, folder: Path, slots: int) -> Recorder:
+def _begun(settings: Settings, config: DictConfig) -> SweepStarted:
     metrics = objectives.names(OmegaConf.select(config, "optimized_metric", default=objectives.UNNAMED))
-    started = begin(folder, metrics, settings.directions, settings.n_trials, config.hydra)
-    followed = tracking.read(config, config.hydra.runtime.choices, config.hydra.job.name)
-    return Recorder(journal, folder, started, slots=slots, keep=settings.keep_models, tracking=followed)
+    return begin(Path(config.hydra.sweep.dir), metrics, settings.directions, settings.n_trials, config.hydra)
 
 
-def _study(settings: Settings, arguments: Sequence[str], config: DictConfig, context: HydraContext) -> Study:
+def _study(
+    settings: Settings,
+    arguments: Sequence[str],
+    config: DictConfig,
+    context: HydraContext,
+    earlier: Sweep | None,
+) -> Study:
     loader = context.config_loader
     dimensions = space.build(
         arguments,
@@ -93,6 +129,7 @@ def _study(settings: Settings, arguments: Sequence[str], config: DictConfig, con
         Path(config.hydra.sweep.dir),
         enqueued=enqueue.read(settings.enqueue, dimensions)[: settings.n_trials],
         extend=_extension(settings, config),
+        earlier=earlier and earlier.trials,
     )
 
 

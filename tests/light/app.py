@@ -1,6 +1,8 @@
 """A user's own project in small: its config, its task, our sweeper. The task costs nothing, so the engine shows."""
 
+import errno
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -22,6 +24,16 @@ def climb(cfg: DictConfig, report) -> float | tuple[float, float]:
     if cfg.fail == "orphan":
         subprocess.Popen(["sleep", "20"], close_fds=False)  # holds the connection of its dead parent open
         os._exit(9)
+    if cfg.fail == "hang":
+        time.sleep(1000)
+    if cfg.fail == "memory":
+        resource.setrlimit(resource.RLIMIT_AS, (2**32, resource.RLIM_INFINITY))
+        bytearray(2**33)
+    if cfg.fail == "leak":
+        held = [bytearray(b"x" * 2**24) for _ in range(1000)]
+        return float(len(held))
+    if cfg.fail == "full":
+        raise OSError(errno.ENOSPC, "No space left on device", "model.keras")
     if cfg.fail == "pair":
         return 1.0, 2.0
     height = float("nan") if cfg.fail == "nan" else 1.0 if cfg.kind == "flat" else 1 - cfg.x**2

@@ -12,7 +12,7 @@ import pytest
 from sweeper.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted
 from sweeper.journal import Journal
 
-LIGHT = Path(__file__).resolve().parents[1] / "light" / "app.py"
+from .watched import APP
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def light(tmp_path, monkeypatch) -> Callable[..., tuple[int, str]]:
     monkeypatch.chdir(tmp_path)
 
     def sweep(*arguments: str) -> tuple[int, str]:
-        command = [sys.executable, str(LIGHT), "-m", *arguments]
+        command = [sys.executable, str(APP), "-m", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         return done.returncode, done.stdout + done.stderr
 
@@ -78,3 +78,32 @@ def write_run_ids() -> Callable[..., None]:
         (folder / "mlflow.jsonl").write_text("".join(lines))
 
     return write
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """Starts a sweep of the light task with these arguments, in an empty folder; it is gone after the test."""
+    monkeypatch.chdir(tmp_path)
+    started = []
+
+    def start(*arguments):
+        command = [sys.executable, str(APP), "-m", *arguments]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def sweep(start):
+    """Runs a sweep to its end; its exit code and what it printed."""
+
+    def sweep(*arguments):
+        process = start(*arguments)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out + err
+
+    return sweep

@@ -22,7 +22,8 @@ class Slots:
 
 
 def coordinator(slots):
-    return Coordinator(None, slots, SimpleNamespace(n_trials=0), emit=None, subdir=None)
+    settings = SimpleNamespace(n_trials=0, max_failure_rate=0.0)
+    return Coordinator(SimpleNamespace(begun=[]), slots, settings, limits=None, emit=None, subdir=None)
 
 
 def test_one_slot_answers_call_after_call():

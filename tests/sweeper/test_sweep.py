@@ -2,91 +2,15 @@
 
 import os
 import signal
-import subprocess
-import sys
-import time
-from contextlib import suppress
 from pathlib import Path
 
-import optuna
-import psutil
 import pytest
 import yaml
-from optuna.storages.journal import JournalFileBackend
 
 from sweeper import journal, record
 from sweeper.events import EpochReported, TrialEnded, TrialStarted
 
-APP = Path(__file__).resolve().parents[1] / "light" / "app.py"
-X = "x=interval(-1, 1)"
-ONE_SLOT = "hydra.sweeper.n_jobs=1"
-
-
-@pytest.fixture
-def start(tmp_path, monkeypatch):
-    """Starts a sweep of the light task with these arguments, in an empty folder; it is gone after the test."""
-    monkeypatch.chdir(tmp_path)
-    started = []
-
-    def start(*arguments):
-        command = [sys.executable, str(APP), "-m", *arguments]
-        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-@pytest.fixture
-def sweep(start):
-    """Runs a sweep to its end; its exit code and what it printed."""
-
-    def sweep(*arguments):
-        process = start(*arguments)
-        out, err = process.communicate(timeout=120)
-        return process.returncode, out + err
-
-    return sweep
-
-
-def events():
-    return list(journal.read(Path("sweep"))) if Path("sweep", journal.NAME).exists() else []
-
-
-def trials():
-    return record.read(Path("sweep")).trials
-
-
-def study():
-    return optuna.load_study(
-        study_name="sweep", storage=optuna.storages.JournalStorage(JournalFileBackend("sweep/study.journal"))
-    )
-
-
-def slots(process):
-    """Those that live; one may end while it is asked."""
-    found = []
-    for child in psutil.Process(process.pid).children():
-        with suppress(psutil.NoSuchProcess):
-            if "spawn_main" in " ".join(child.cmdline()):
-                found.append(child)
-    return found
-
-
-def lives(process):
-    """A zombie does not: nobody may be there to bury the child of a killed process."""
-    with suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return False
-
-
-def until(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+from .watched import ONE_SLOT, X, events, lives, slots, study, trials, until
 
 
 def test_every_trial_is_told_once_to_journal_and_study(sweep):
@@ -171,7 +95,7 @@ def test_a_trial_that_kills_its_process_again_and_again_fails(sweep):
     assert code == 0, output
     states = {trial.params["fail"]: (trial.state, trial.reason) for trial in trials()}
     assert states["never"] == ("FINISHED", None)
-    assert states["exit"][0] == "FAILED"
+    assert states["exit"][0] == "KILLED"
     assert "lost 3 times (exit code 7" in states["exit"][1]
 
 
@@ -185,8 +109,10 @@ def test_an_interrupted_sweep_ends_with_everything_told_and_no_process_left(star
     assert process.returncode == 130, out + err
     assert {trial.state for trial in trials()} <= {"FINISHED", "PRUNED", "INTERRUPTED"}
     assert record.read(Path("sweep")).ended.state == "INTERRUPTED"
-    assert all(trial.state.is_finished() for trial in study().trials)
+    going_on = {trial.number for trial in trials() if trial.state == "INTERRUPTED"}
+    assert {trial.number for trial in study().trials if not trial.state.is_finished()} == going_on
     assert Path("sweep/leaderboard.csv").exists()
+    assert "hydra.sweeper.resume=" in out
     until(lambda: not any(lives(slot) for slot in before))
 
 
@@ -267,7 +193,7 @@ def test_a_bad_setting_ends_with_one_sentence_and_no_sweep(sweep, arguments, com
 def test_a_dead_slot_is_noticed_though_its_child_holds_the_connection(sweep):
     code, output = sweep("fail=never,orphan", "hydra/sweeper/sampler=grid", "hydra.sweeper.max_failure_rate=0.5")
     assert code == 0, output
-    assert {trial.params["fail"]: trial.state for trial in trials()} == {"never": "FINISHED", "orphan": "FAILED"}
+    assert {trial.params["fail"]: trial.state for trial in trials()} == {"never": "FINISHED", "orphan": "KILLED"}
     assert max(trial.seconds for trial in trials()) < 15  # the child lives 20
 
 

@@ -1,0 +1,61 @@
+"""When a sweep has to end: `hydra.sweeper.timeout` and `deadline`, and what a deadline keeps back for the end."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import datetime, timedelta
+
+from sweeper.errors import ConfigError
+from sweeper.settings import Settings
+
+_RESERVE = 30.0  # seconds to write the results and to let MLflow have them
+_NEXT_TIME = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
+
+
+class Limits:
+    """All times in seconds since 1970."""
+
+    def __init__(self, settings: Settings):
+        """Raises: ConfigError if the deadline is no time, or over."""
+        self._last_start = time.time() + settings.timeout if settings.timeout is not None else None
+        self.deadline = _parse(str(settings.deadline)) if settings.deadline is not None else None
+        self._longest_epoch = 0.0  # seconds: the best network is tested in less
+
+    def heard(self, seconds: float) -> None:
+        """A trial took so long from one epoch to the next."""
+        self._longest_epoch = max(self._longest_epoch, seconds)
+
+    @property
+    def search_end(self) -> float | None:
+        """When running trials are stopped, so that the best one is tested and all is written by the deadline."""
+        return self.deadline and self.deadline - _RESERVE - self._longest_epoch
+
+    def may_start(self) -> bool:
+        """Whether another trial may begin."""
+        return not self.is_over() and (self._last_start is None or time.time() < self._last_start)
+
+    def is_over(self) -> bool:
+        return self.search_end is not None and time.time() >= self.search_end
+
+
+def _parse(deadline: str) -> float:
+    """18:30 is the next such time, 2026-11-26T08:00 that one; both local unless the text names a zone."""
+    now = datetime.now().astimezone()
+    try:
+        if _NEXT_TIME.fullmatch(deadline):
+            hour, minute = map(int, deadline.split(":"))
+            end = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+            end += timedelta(days=end <= now)
+        else:
+            end = datetime.fromisoformat(deadline).astimezone()
+    except ValueError:
+        raise ConfigError(
+            f"hydra.sweeper.deadline={deadline}: not a time. Give 18:30, or with the day 2026-11-26T08:00."
+        ) from None
+    if end <= now + timedelta(seconds=_RESERVE):
+        raise ConfigError(
+            f"hydra.sweeper.deadline={deadline}: it is {now:%Y-%m-%d %H:%M:%S} now, and the end of a sweep takes "
+            f"{_RESERVE:.0f} seconds. Give a later one."
+        )
+    return end.timestamp()

@@ -1,0 +1,59 @@
+"""Going on with a sweep that ended early: which one, and whether it is the one that the command line describes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sweeper import record, sweeps
+from sweeper.errors import ConfigError
+from sweeper.events import SweepStarted
+from sweeper.record import Sweep
+
+LATEST = "latest"
+
+
+def find(wanted: str) -> Path:
+    """The folder that `hydra.sweeper.resume` names: an ID, a path, or the latest sweep. Raises: ConfigError if none."""
+    if wanted != LATEST:
+        return sweeps.find(wanted).folder.absolute()
+    for folder in sweeps.all():
+        if folder.parts[0] == sweeps.TOPS[0]:
+            return folder.absolute()
+    raise ConfigError(sweeps.nothing_found(Path(".")))
+
+
+def earlier(folder: Path, started: SweepStarted) -> Sweep:
+    """What the sessions before did, in the folder that this process holds.
+
+    started: how the present command begins it again.
+    Raises: ConfigError if it began otherwise or has nothing left to do, DataError if its journal is damaged.
+    """
+    sweep = record.read(folder, curves=False)
+    _check_same(sweep.started, started, folder)
+    is_done = sweep.ended is not None and sweep.ended.state == "FINISHED"
+    if is_done and len(sweep.trials) >= started.n_trials and not sweep.open:
+        raise ConfigError(
+            f"hydra.sweeper.resume={folder}: it has all its {len(sweep.trials)} trials. "
+            f"Give more: hydra.sweeper.n_trials={2 * len(sweep.trials)} is the total."
+        )
+    return sweep
+
+
+def _check_same(then: SweepStarted, now: SweepStarted, folder: Path) -> None:
+    for name, old, new in (
+        ("direction", then.directions, now.directions),
+        ("metric", (then.metric,), (now.metric,)),
+        ("command line", then.arguments, now.arguments),
+    ):
+        if set(old) != set(new):
+            raise ConfigError(
+                f"hydra.sweeper.resume={folder}: the {name} has changed{_difference(old, new)}. Give the same as then "
+                f"(only hydra.… may differ): {then.command}\n"
+                f"For a new sweep that begins with the trials of this one: hydra.sweeper.enqueue={sweeps.name(folder)}"
+            )
+
+
+def _difference(old: Sequence[str], new: Sequence[str]) -> str:
+    lost, added = (" ".join(sorted(set(a) - set(b))) for a, b in ((old, new), (new, old)))
+    return f", from {lost or 'nothing'} to {added or 'nothing'}"

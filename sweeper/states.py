@@ -1,0 +1,43 @@
+"""How a trial can end: what each state is called, looks like and counts as, everywhere the same."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+State = Literal[
+    "FINISHED",
+    "PRUNED",
+    "DIVERGED",  # the loss became NaN or infinite
+    "OUT_OF_MEMORY",
+    "FAILED",  # an exception
+    "HUNG",  # no progress for hydra.sweeper.trial_timeout
+    "KILLED",  # its process was lost more often than hydra.sweeper.max_retries allows
+    "CRASHED",  # its process was lost; the trial starts again
+    "INTERRUPTED",  # the sweep ended first; resumed, it goes on
+]
+BAD = ("DIVERGED", "OUT_OF_MEMORY")  # by its hyperparameters: the sampler hears of it as of the worst result
+FAILURES = (*BAD, "FAILED", "HUNG", "KILLED")
+OPEN = ("RUNNING", "CRASHED", "INTERRUPTED")  # a resumed sweep goes on with it
+
+_COLOURS = {
+    "RUNNING": "cyan",
+    "FINISHED": "green",
+    "PRUNED": "bright_black",
+    "DIVERGED": "magenta",
+    "OUT_OF_MEMORY": "yellow",
+    "FAILED": "red",
+    "HUNG": "bright_yellow",
+    "KILLED": "bright_red",
+    "CRASHED": "bright_magenta",
+    "INTERRUPTED": "blue",
+}
+
+
+def label(state: str) -> str:
+    """As people read it: `out of memory`."""
+    return state.lower().replace("_", " ")
+
+
+def colour(state: str) -> str:
+    """A terminal's name of it."""
+    return _COLOURS[state]

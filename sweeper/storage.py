@@ -1,0 +1,38 @@
+"""Where Optuna keeps a study: a journal in the sweep's folder unless the user names another place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+
+from sweeper import journal
+from sweeper import node as nodes
+
+JOURNAL = "study.journal"
+
+
+def build(storage: Any, folder: Path) -> BaseStorage | str:
+    """From `hydra.sweeper.storage`: null, a database's URL, `journal://PATH`, or a node with `_target_`."""
+    if storage is None:
+        own = folder / JOURNAL
+        own.with_name(f"{own.name}.lock").unlink(missing_ok=True)  # a killed process' own: nobody else writes there
+        return _journal(own)
+    if isinstance(storage, str) and storage.startswith("journal://"):
+        return _journal(Path(storage.removeprefix("journal://")))
+    return storage if isinstance(storage, str) else nodes.made(storage, "hydra.sweeper.storage")
+
+
+def _journal(path: Path) -> JournalStorage:
+    """Without the torn last line that a killed process may have left: Optuna cannot read on behind one."""
+    backend = JournalFileBackend(str(path))
+    lock = JournalFileSymlinkLock(str(path))
+    lock.acquire()  # another process may be writing; of one that was killed the lock is taken over after 30 seconds
+    try:
+        with open(path, "r+b") as file:
+            journal.cut_torn_line(file)
+    finally:
+        lock.release()
+    return JournalStorage(backend)

@@ -1,0 +1,59 @@
+"""Looking at a sweep of the light task, in `sweep` of the working folder, while it runs and afterwards."""
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import mlflow
+import optuna
+import psutil
+from optuna.storages.journal import JournalFileBackend
+
+from sweeper import journal, record
+
+APP = Path(__file__).resolve().parents[1] / "light" / "app.py"
+X = "x=interval(-1, 1)"
+ONE_SLOT = "hydra.sweeper.n_jobs=1"
+
+
+def events():
+    return list(journal.read(Path("sweep"))) if Path("sweep", journal.NAME).exists() else []
+
+
+def trials():
+    return record.read(Path("sweep")).trials
+
+
+def study():
+    return optuna.load_study(
+        study_name="sweep", storage=optuna.storages.JournalStorage(JournalFileBackend("sweep/study.journal"))
+    )
+
+
+def mlflow_client():
+    """Of the store beside the sweep. Its path is absolute: MLflow keeps a store a URI, whatever the working folder."""
+    return mlflow.MlflowClient(f"sqlite:///{Path('mlflow.db').absolute()}")
+
+
+def slots(process):
+    """Those that live; one may end while it is asked."""
+    found = []
+    for child in psutil.Process(process.pid).children():
+        with suppress(psutil.NoSuchProcess):
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
+def lives(process):
+    """A zombie does not: nobody may be there to bury the child of a killed process."""
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
