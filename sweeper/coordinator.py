@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sweeper import command
+from sweeper import command, constraints
+from sweeper.duplicates import Duplicates
 from sweeper.events import EpochReported, Event, TrialEnded, TrialStarted
 from sweeper.executor import Call, Died, Done, Executor, Message, Raised, Ready, Reported, TrialJob
 from sweeper.failures import Failures, SweepFailed
@@ -52,6 +53,7 @@ class Coordinator:
         self._running: dict[int, _Attempt] = {}  # by slot
         self._abandoned: list[int] = []  # slots that work on a trial that ended already
         self._failures = Failures(settings, (trial.state for trial in earlier))
+        self._duplicates = Duplicates(earlier)
         self._again = deque(self._open(earlier))
         self._asked = len(earlier) + sum(attempt.number == 0 for attempt in self._again)
         self.stop_requested = False
@@ -118,16 +120,30 @@ class Coordinator:
             raise SweepFailed(outcome.reason)
 
     def _fill_slots(self) -> None:
-        while self._free and self._may_start():
+        while self._free and self._may_start() and not self.stop_requested:
             attempt = self._again.popleft() if self._again else self._ask()
-            self._start(self._free.popleft(), attempt)
+            same = self._duplicates.of(attempt.proposal.params) if self._settings.reuse_duplicates else None
+            if same:
+                self._repeat(attempt, same)
+            else:
+                self._start(self._free.popleft(), attempt)
+
+    def _repeat(self, attempt: _Attempt, same: TrialEnded) -> None:
+        """Tells a trial as one of the same parameters ended, without training it."""
+        self._announce(attempt)
+        self._end(attempt, "FINISHED", same.values, f"the same as trial {same.trial}, which was trained", same.facts)
+        for message in self._executor.wait(0):  # slots wait for answers while a small space repeats itself
+            self._handle(message)
 
     def _start(self, slot: int, attempt: _Attempt) -> None:
+        self._running[slot] = replace(attempt, heard_at=time.monotonic())
+        self._announce(attempt)
+        self._executor.submit(slot, TrialJob(attempt.proposal.number, attempt.proposal.overrides, attempt.subdir))
+
+    def _announce(self, attempt: _Attempt) -> None:
         trial = attempt.proposal
         again = command.training(trial.overrides)
-        self._running[slot] = replace(attempt, heard_at=time.monotonic())
         self._emit(TrialStarted(trial.number, attempt.number, trial.params, again, attempt.subdir, time.time()))
-        self._executor.submit(slot, TrialJob(trial.number, trial.overrides, attempt.subdir))
 
     def _ask(self) -> _Attempt:
         self._asked += 1
@@ -219,8 +235,12 @@ class Coordinator:
         place: str | None = None,
     ) -> None:
         """The journal hears first: what it has, a resumed sweep tells the study."""
-        number = attempt.proposal.number
-        self._emit(TrialEnded(number, state, values, reason, facts or {}, time.time()))
-        self._study.tell(number, state, values)
+        number, facts = attempt.proposal.number, facts or {}
+        missed = constraints.missed(self._settings.constraints, facts, values) if state == "FINISHED" else {}
+        reason = "; ".join(filter(None, (reason, constraints.reason(missed, facts)))) or None
+        ended = TrialEnded(number, state, values, reason, facts, time.time(), missed)
+        self._duplicates.add(attempt.proposal.params, ended)
+        self._emit(ended)
+        self._study.tell(number, state, values, facts)
         if state not in OPEN:
             self._failures.count(state, told, place)

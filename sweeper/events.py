@@ -18,7 +18,7 @@ class SweepStarted:
 
     sweep: str  # the folder's name: its ID on the leaderboard
     command: str  # what the user typed
-    metric: str  # what the values measure, for instance val_accuracy
+    metric: str  # what the values measure, for instance val_accuracy, or val_accuracy,parameters
     directions: tuple[str, ...]  # maximize or minimize, one an objective
     n_trials: int
     git_commit: str | None
@@ -53,9 +53,10 @@ class TrialEnded:
     trial: int
     state: State
     values: tuple[float, ...] | None  # one an objective; a pruned trial has its best until then, a failed one None
-    reason: str | None  # why it was pruned or failed
+    reason: str | None  # why it was pruned or failed, what it misses, or whose values it has
     facts: dict[str, Any] = field(default_factory=dict)  # parameters, epochs, best_epoch, seconds: what a task told
     time: float = 0.0
+    missed: dict[str, float] = field(default_factory=dict)  # constraint -> how far beyond its bound; empty: feasible
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,11 @@ def _check_free(out: Path) -> None:
 
 
 def _check_kept(trial: Trial) -> None:
+    if trial.duplicate_of is not None:
+        raise ConfigError(
+            f"Trial {trial.number} was not trained: it has the parameters of trial {trial.duplicate_of}, whose "
+            "network it would have. Export that one."
+        )
     for file in (trial.model, trial.folder / card.NAME):
         if not file.is_file():
             raise ConfigError(

@@ -119,7 +119,7 @@ class _Epochs(keras.callbacks.Callback):
         self._judged = judged
         self._metric = metric
         self._patience = math.inf if trainer.patience is None else trainer.patience
-        self._patience_metric = trainer.patience_metric
+        self._patience_metric = trainer.patience_metric or metric
         self._farthest = math.nan, 0  # best value of that metric and its epoch
         self._report = report
 

@@ -30,10 +30,12 @@ class Column:
 
 
 TRIAL = Column("trial", lambda row: row.name, 0, "left")
+FRONT = Column("*", lambda row: "*" if row.rank == 1 else "", 0)  # only where there are several objectives
 PARAMS = Column("params", lambda row: text.params(row.trial.params), 0, "left")
-STATE = Column("state", lambda row: states.label(row.trial.state), 2, "left")
+STATE = Column("state", lambda row: row.state, 2, "left")
 COLUMNS = (
     Column("", lambda row: str(row.rank or "-"), 0),
+    FRONT,
     TRIAL,
     Column("model", lambda row: row.model, 0, "left"),
     Column("value", lambda row: " ".join(text.value(value) for value in row.trial.values or ()), 0),
@@ -89,7 +91,8 @@ def show(standing: Standing, top: int, console: Console) -> None:
 
 def table(rows: tuple[Row, ...], width: int) -> Table:
     """The columns that fit into `width` characters; where even the first ones do not, the parameters are cut short."""
-    cells = {column: [column.cell(row) for row in rows] for column in COLUMNS}
+    several = any(len(row.trial.values or ()) > 1 for row in rows)
+    cells = {column: [column.cell(row) for row in rows] for column in COLUMNS if several or column is not FRONT}
     if len({row.sweep for row in rows}) == 1:
         cells[TRIAL] = [str(row.trial.number) for row in rows]
     grid = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")

@@ -10,12 +10,13 @@ from omegaconf import DictConfig, OmegaConf
 from sweeper.errors import ConfigError
 
 
-def made(node: Any, key: str) -> Any:
+def made(node: Any, key: str, **known: Any) -> Any:
     """The object that a config node describes, null keys left out; Hydra before 1.4 has already made it."""
     if not isinstance(node, DictConfig):
         return node
     try:
         keys = OmegaConf.to_container(node, resolve=True)
-        return instantiate({name: value for name, value in keys.items() if value is not None}, _convert_="all")
+        given = {name: value for name, value in keys.items() if value is not None}
+        return instantiate(given, _convert_="all", **known)
     except Exception as error:
         raise ConfigError(f"{key}: {node.get('_target_')} refused its settings: {error}") from error

@@ -15,10 +15,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sweeper import text
+from sweeper import objectives, pareto, text
 from sweeper.events import EpochReported, Event, SweepStarted, TrialEnded, TrialStarted
 from sweeper.limits import Limits
-from sweeper.record import Trial, losses
+from sweeper.record import DUPLICATE_OF, Trial, losses
 from sweeper.states import FAILURES, OPEN, State, colour, label
 
 REFRESHES = 4  # a second
@@ -35,7 +35,8 @@ class _Shown:
     seconds: float = 0.0  # once it ended
     state: str = "RUNNING"
     epoch: int = 0
-    value: float | None = None
+    value: float | None = None  # the last one heard; of several objectives the first
+    point: pareto.Point | None = None  # once it finished, if it was trained
 
 
 class Progress:
@@ -45,7 +46,7 @@ class Progress:
         self,
         n_trials: int,
         metric: str,
-        direction: str,
+        directions: tuple[str, ...],
         slots: int,
         *,
         before: Iterable[Trial] = (),
@@ -53,8 +54,9 @@ class Progress:
         console: Console | None = None,
     ):
         """before: the trials of the sessions before, when a sweep is resumed."""
-        self._n_trials, self._metric, self._direction, self._slots = n_trials, metric, direction, slots
-        self._trials = {trial.number: _shown(trial) for trial in before}
+        self._n_trials, self._directions, self._slots = n_trials, directions, slots
+        self._metrics = objectives.split(metric, len(directions))
+        self._trials = {trial.number: _shown(trial, directions) for trial in before}
         self._crashes, self._limits = 0, limits
         self._console = console or Console(highlight=False)
         self._live = Live(self, console=self._console, refresh_per_second=REFRESHES)
@@ -93,9 +95,10 @@ class Progress:
 
     def _start(self, event: SweepStarted) -> None:
         work = f"{_count(self._n_trials, 'trial')} on {_count(self._slots, 'slot')}"
+        wanted = (" ".join(pair) for pair in zip(self._directions, self._metrics, strict=True))
         limit = self._limits.left if self._limits else None
         until = "" if limit is None else f", for {text.clock(limit)} at most"
-        self._print(f"Sweep {event.sweep}: {work}, {self._direction} {self._metric}{until}")
+        self._print(f"Sweep {event.sweep}: {work}, {', '.join(wanted)}{until}")
         if self._console.is_terminal:
             self._live.start()
 
@@ -105,26 +108,27 @@ class Progress:
             trial,
             state=event.state,
             value=event.values[0] if event.values else None,
+            point=_point(event, self._directions),
             seconds=event.time - trial.started,
         )
         self._crashes += event.state == "CRASHED"
         if not self._console.is_terminal or event.state in (*FAILURES, "CRASHED"):
-            self._print(self._ended_line(trial, event.reason), colour(event.state))
+            self._print(self._ended_line(trial, event), colour(event.state))
 
     def _print(self, line: str, style: str = "") -> None:
         self._console.print(Text(line, style), soft_wrap=True)
 
-    def _ended_line(self, trial: _Shown, reason: str | None) -> str:
+    def _ended_line(self, trial: _Shown, event: TrialEnded) -> str:
         """`[ 7/20] trial 6 finished  val_accuracy 0.9832  lr=0.0021 dropout=0.31  9.8 s   best 0.9916 (trial 3)`."""
         trials = list(self._trials.values())
-        best = self._best(trials)
+        values = zip(self._metrics, event.values or (), strict=False)
         parts = [
             f"[{_ended(trials):{len(str(self._n_trials))}}/{self._n_trials}] trial {trial.number} {label(trial.state)}",
-            "" if trial.value is None else f"{self._metric} {text.value(trial.value)}",
+            " ".join(f"{metric} {text.value(value)}" for metric, value in values),
             text.params(trial.params),
             text.duration(trial.seconds),
-            text.first_line(reason) if trial.state != "FINISHED" else "",
-            f" best {text.value(best.value)} (trial {best.number})" if best else "",
+            text.first_line(event.reason),
+            self._best_so_far(trials),
         ]
         return "  ".join(filter(None, parts))
 
@@ -159,19 +163,35 @@ class Progress:
         return line
 
     def _best_line(self, trials: list[_Shown]) -> Text:
-        best = self._best(trials)
-        if best is None:
-            return _line(f"best {self._metric}: none finished yet")
-        found = f"best {self._metric} {text.value(best.value)}  trial {best.number}  {text.params(best.params)}"
+        front = self._front(trials)
+        if not front:
+            met = "meets the constraints" if any(trial.point for trial in trials) else "finished"
+            return _line(f"best {', '.join(self._metrics)}: none {met} yet")
+        best = front[0]
+        if len(self._metrics) == 1:
+            found = f"best {self._metrics[0]} {text.value(best.value)}  trial {best.number}  {text.params(best.params)}"
+        else:
+            numbers = ", ".join(str(trial.number) for trial in front)
+            found = f"Pareto front: {_count(len(front), 'trial')} ({numbers})"
         return _line(found, style="bold green")
+
+    def _best_so_far(self, trials: list[_Shown]) -> str:
+        front = self._front(trials)
+        if not front:
+            return ""
+        if len(self._metrics) == 1:
+            return f" best {text.value(front[0].value)} (trial {front[0].number})"
+        return f" Pareto front of {len(front)}"
 
     def _running_line(self, trial: _Shown) -> Text:
         value = "" if trial.value is None else text.value(trial.value)
         return _line(f"  trial {trial.number:<4} epoch {trial.epoch:<3} {value:7} {text.params(trial.params)}")
 
-    def _best(self, trials: list[_Shown]) -> _Shown | None:
-        finished = [trial for trial in trials if trial.state == "FINISHED"]
-        return min(finished, key=lambda trial: losses((trial.value,), (self._direction,)), default=None)
+    def _front(self, trials: list[_Shown]) -> list[_Shown]:
+        """The best of those that finished and are feasible: many if there are several objectives, or equals."""
+        finished = [trial for trial in trials if trial.point and not trial.point.shortfall]
+        ranks = pareto.ranks([trial.point for trial in finished])
+        return [trial for rank, trial in zip(ranks, finished, strict=True) if rank == 1]
 
     def _seconds_left(self, trials: list[_Shown]) -> float:
         """What is to come, at the mean of the trials that ended and shared by the slots; 0 while none has ended."""
@@ -185,9 +205,16 @@ class Progress:
         return (mean * waiting + under_way) / self._slots
 
 
-def _shown(trial: Trial) -> _Shown:
+def _shown(trial: Trial, directions: tuple[str, ...]) -> _Shown:
     value = trial.values[0] if trial.values else None
-    return _Shown(trial.number, trial.params, trial.started, trial.seconds, trial.state, 0, value)
+    point = _point(trial, directions)
+    return _Shown(trial.number, trial.params, trial.started, trial.seconds, trial.state, 0, value, point)
+
+
+def _point(ended: Trial | TrialEnded, directions: tuple[str, ...]) -> pareto.Point | None:
+    if ended.state != "FINISHED" or DUPLICATE_OF in ended.facts:
+        return None
+    return pareto.Point(losses(ended.values, directions), sum(ended.missed.values()))
 
 
 def _ended(trials: list[_Shown]) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from sweeper import journal
+from sweeper import journal, pareto
 from sweeper.errors import DataError
 from sweeper.events import (
     EpochReported,
@@ -25,6 +25,7 @@ from sweeper.states import OPEN, State
 CONFIG = "config.yaml"  # in a trial's folder: its config, resolved
 MODEL = "model.keras"  # there too: the network of its best epoch
 PICTURES = "pictures"  # there too, of the best trial: what its network does on the test images
+DUPLICATE_OF = "duplicate_of"  # the fact of a trial that was not trained: the one whose values it has
 RUNS = "mlflow.jsonl"  # {"trial": 3, "attempt": 0, "run_id": "…"} a line; the one for the sweep itself has trial null
 
 
@@ -45,6 +46,11 @@ class Trial:
     run_id: str | None = None  # MLflow's
     tested: TrialTested | None = None  # only the best trial of a sweep is
     subdir: str = "."  # the folder as the journal has it, relative to the sweep's
+    missed: dict[str, float] = field(default_factory=dict)  # constraint -> how far beyond its bound; empty: feasible
+
+    @property
+    def duplicate_of(self) -> int | None:
+        return self.facts.get(DUPLICATE_OF)
 
     @property
     def model(self) -> Path:
@@ -69,15 +75,21 @@ class Sweep:
         return [trial for trial in self.trials if trial.state == "FINISHED"]
 
     @property
+    def _trained(self) -> list[Trial]:
+        return [trial for trial in self.finished if trial.duplicate_of is None]
+
+    @property
     def open(self) -> list[Trial]:
         """What a resumed sweep goes on with."""
         return [trial for trial in self.trials if trial.state in OPEN]
 
     def ranked(self) -> list[Trial]:
-        """The finished trials by their first objective, best first."""
-        return sorted(
-            self.finished, key=lambda trial: (*losses(trial.values[:1], self.started.directions), trial.number)
-        )
+        """Those that were trained to their end, best first: feasible ones before others, front by front where there are
+        several objectives, and in a front by the first one."""
+        trained, directions = self._trained, self.started.directions
+        places = zip(ranks(trained, directions), trained, strict=True)
+        ordered = sorted(places, key=lambda place: (place[0], losses(place[1].values, directions), place[1].number))
+        return [trial for _, trial in ordered]
 
     @property
     def best(self) -> Trial | None:
@@ -85,14 +97,10 @@ class Sweep:
         return next(iter(self.ranked()), None)
 
     def pareto_front(self) -> list[Trial]:
-        """The finished trials that no other beats in every objective, by number."""
-        front = []
-        # In this order a trial can only be dominated by one before it, and then by one of the front.
-        costs = {trial.number: losses(trial.values, self.started.directions) for trial in self.finished}
-        for trial in sorted(self.finished, key=lambda trial: costs[trial.number]):
-            if not any(_dominates(costs[other.number], costs[trial.number]) for other in front):
-                front.append(trial)
-        return sorted(front, key=lambda trial: trial.number)
+        """The feasible ones of `ranked` that no other beats in every objective, by number."""
+        feasible = [trial for trial in self._trained if not trial.missed]
+        places = zip(ranks(feasible, self.started.directions), feasible, strict=True)
+        return [trial for rank, trial in places if rank == 1]
 
 
 def losses(values: Iterable[float], directions: Iterable[str]) -> tuple[float, ...]:
@@ -103,8 +111,11 @@ def losses(values: Iterable[float], directions: Iterable[str]) -> tuple[float, .
     return tuple(math.inf if math.isnan(loss) else loss for loss in turned)
 
 
-def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
+def ranks(finished: Sequence[Trial], directions: tuple[str, ...]) -> list[int]:
+    """See `pareto.ranks`. What misses several constraints misses their sum, as in Optuna."""
+    return pareto.ranks(
+        [pareto.Point(losses(trial.values, directions), sum(trial.missed.values())) for trial in finished]
+    )
 
 
 def read(folder: Path, *, curves: bool = True) -> Sweep:
@@ -172,7 +183,7 @@ def _trial(
     )
     if end is None:
         return trial
-    return replace(trial, state=end.state, values=end.values, reason=end.reason, facts=end.facts)
+    return replace(trial, state=end.state, values=end.values, reason=end.reason, facts=end.facts, missed=end.missed)
 
 
 def run_ids(folder: Path) -> dict[int | None, str]:

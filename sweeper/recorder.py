@@ -11,7 +11,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.console import Console
 
-from sweeper import command, evaluation, model_log, record, results
+from sweeper import command, evaluation, model_log, objectives, record, results
 from sweeper.errors import ConfigError
 from sweeper.events import Event, SweepEnded, SweepStarted, TrialEnded, TrialTested
 from sweeper.journal import NAME, Journal, read
@@ -36,17 +36,15 @@ def claim(folder: Path) -> Journal:
     return journal
 
 
-def begin(folder: Path, metric: str, directions: tuple[str, ...], n_trials: int, hydra: DictConfig) -> SweepStarted:
+def begin(
+    folder: Path, metrics: tuple[str, ...], directions: tuple[str, ...], n_trials: int, hydra: DictConfig
+) -> SweepStarted:
     """The first event. hydra: the node of that name, which knows the chosen config groups.
 
-    Raises: ConfigError if a loss is to be maximized or an accuracy to be minimized.
+    Raises: ConfigError if the directions do not fit the metrics.
     """
-    for ending, right in (("loss", "minimize"), ("accuracy", "maximize")):
-        if len(directions) == 1 and metric.endswith(ending) and directions[0] != right:
-            raise ConfigError(
-                f"optimized_metric={metric} is to be found by hydra.sweeper.direction={directions[0]}, which keeps the "
-                f"worst. Add hydra.sweeper.direction={right}"
-            )
+    objectives.check_directions(metrics, directions)
+    metric = objectives.joined(metrics)
     choices = {group: option for group, option in hydra.runtime.choices.items() if not group.startswith("hydra/")}
     return SweepStarted(
         folder.name,
@@ -78,13 +76,13 @@ class Recorder:
     ):
         """keep: the models of so many best trials stay. earlier: what is resumed."""
         self._journal, self._folder, self._uri = journal, folder, tracking.uri
-        keeper = Keeper(folder, started.directions[0], keep)
+        keeper = Keeper(folder, started.directions, keep)
         before = earlier.trials if earlier else ()
         for event in read(folder, epochs=False) if earlier else ():
             keeper.write(event)
         self._mirror = Mirror(folder, **asdict(tracking), backlog=journal.size)
         self._progress = Progress(
-            started.n_trials, started.metric, started.directions[0], slots, before=before, limits=limits
+            started.n_trials, started.metric, started.directions, slots, before=before, limits=limits
         )
         self._listeners = (keeper, self._mirror, self._progress)
         self.emit(started)

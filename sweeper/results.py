@@ -10,20 +10,26 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from rich.text import Text
 
-from sweeper import command, leaderboard, record, standings, sweeps, text
-from sweeper.record import Sweep
+from sweeper import command, constraints, leaderboard, objectives, record, standings, sweeps, text
+from sweeper.record import Sweep, Trial
 from sweeper.states import FAILURES, label
 
 LEADERBOARD = "leaderboard.csv"
 RESULTS = "optimization_results.yaml"
+PARETO = "pareto.png"
 TOP = 10  # rows of the summary's tables
 
 
 def write(sweep: Sweep) -> None:
-    """Writes all trials as CSV, and the best as hydra-optuna-sweeper does; without a finished trial only the CSV."""
+    """Writes all trials as CSV, and the best as hydra-optuna-sweeper does; without a finished trial only the CSV.
+
+    Of several objectives also a picture.
+    """
     standings.write_csv(sweep.folder / LEADERBOARD, standings.of([sweep]))
     if sweep.finished:
         OmegaConf.save(OmegaConf.create(_solutions(sweep)), sweep.folder / RESULTS)
+        if len(sweep.started.directions) > 1:
+            _draw_front(sweep)
 
 
 def summary(sweep: Sweep, console: Console) -> None:
@@ -31,6 +37,8 @@ def summary(sweep: Sweep, console: Console) -> None:
     console.print()
     for standing in standings.of([sweep]):
         leaderboard.show(standing, TOP, console)
+    for line in (*_on_constraints(sweep), *_on_front(sweep)):
+        _print(console, line)
     for trial in sweep.trials:
         if trial.tested:
             accuracy, images = trial.tested.metrics["test_accuracy"], trial.tested.images
@@ -48,6 +56,49 @@ def _solutions(sweep: Sweep) -> dict[str, Any]:
         return {"name": "optuna", "best_params": sweep.best.params, "best_value": sweep.best.values[0]}
     front = [{"params": trial.params, "values": list(trial.values)} for trial in sweep.pareto_front()]
     return {"name": "optuna", "solutions": front}
+
+
+def _draw_front(sweep: Sweep) -> None:
+    from sweeper import pictures  # NumPy and matplotlib: only here
+
+    directions = sweep.started.directions
+    front = {trial.number for trial in sweep.pareto_front()}
+    shown = [
+        pictures.Outcome(trial.number, trial.values, trial.number in front, not trial.missed)
+        for trial in sweep.ranked()
+    ]
+    names = objectives.split(sweep.started.metric, len(directions))
+    pictures.save(pictures.pareto(shown, names, directions), sweep.folder / PARETO)
+
+
+def _on_constraints(sweep: Sweep) -> list[str]:
+    """What the nearest trial misses, if none meets all constraints."""
+    best = sweep.best
+    if best is None or not best.missed:
+        return []
+    return [
+        f"No trial meets the constraints. The nearest one, {best.number}, {constraints.reason(best.missed, best.facts)}"
+    ]
+
+
+def _on_front(sweep: Sweep) -> list[str]:
+    """Of several objectives: which trials are the front, which one `best` means, whose networks are gone."""
+    front = sweep.pareto_front()
+    if len(sweep.started.directions) == 1 or not front:
+        return []
+    names = objectives.split(sweep.started.metric, len(sweep.started.directions))
+    lines = [
+        f"Pareto front: trials {_listed(front)}. Best by {names[0]}: trial {sweep.best.number}, `best` below",
+        f"  picture of it: {_near(sweep.folder / PARETO)}",
+    ]
+    gone = [trial for trial in front if not trial.model.exists()]
+    if gone and len(gone) < len(front):
+        lines.append(f"  networks not kept: trials {_listed(gone)}. Keep more: hydra.sweeper.keep_models={len(front)}")
+    return lines
+
+
+def _listed(trials: list[Trial]) -> str:
+    return ", ".join(str(trial.number) for trial in trials)
 
 
 def _failures(sweep: Sweep) -> Counter[tuple[str, str]]:

@@ -74,6 +74,11 @@ class RunStore:
         if path.exists():
             self._client.log_text(run_id, without_credentials(path.read_text()), path.name)
 
+    def upload_file(self, run_id: str, path: Path) -> None:
+        """A picture, as it is. Nothing if there is no such file."""
+        if path.exists():
+            self._client.log_artifact(run_id, str(path))
+
     def upload_folder(self, run_id: str, folder: Path) -> None:
         """Files under the folder's name. Nothing if there is no such folder."""
         if folder.is_dir():

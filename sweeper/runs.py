@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from sweeper import journal, record, results
+from sweeper import journal, objectives, record, results
 from sweeper.events import EpochReported, Event, SweepEnded, SweepStarted, TrialEnded, TrialStarted, TrialTested
 from sweeper.run_store import RunStore, metrics
 
@@ -61,7 +61,7 @@ class Runs:
             case TrialStarted():
                 self._start_trial(event)
             case EpochReported():
-                values = {self._sweep.metric: event.value} | event.metrics
+                values = {objectives.of_epochs(self._sweep.metric.split(",")): event.value} | event.metrics
                 self._attempts[event.trial].unsent += metrics(values, event.time, step=event.epoch)
             case TrialEnded():
                 self._end_trial(event)
@@ -129,6 +129,7 @@ class Runs:
         self._store.end(self._parent, STATUS[event.state], event.time)
         for name in RESULTS:
             self._store.upload(self._parent, self._folder / name)
+        self._store.upload_file(self._parent, self._folder / results.PARETO)
 
     def _end_orphans(self, time: float) -> None:
         """Ends what an earlier session, or a coordinator that failed, left running."""
@@ -141,8 +142,10 @@ class Runs:
         """The best trial on the sweep's run. Its params become tags: a resumed sweep may find a better one."""
         trials = record.read(self._folder, curves=False).trials
         best = next(trial for trial in trials if trial.number == event.best)
-        value = best.values[0]
-        values = {"best_trial": best.number, "best_objective": value, self._sweep.metric: value}
+        names = objectives.split(self._sweep.metric, len(best.values))
+        values = {"best_trial": best.number, "best_objective": best.values[0]} | dict(
+            zip(names, best.values, strict=True)
+        )
         tags = {f"best.{key.lstrip('+')}": choice for key, choice in best.params.items()}
         self._store.log(self._parent, metrics=metrics(values, event.time), tags=tags)
 

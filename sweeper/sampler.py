@@ -9,29 +9,52 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution
-from optuna.samplers import BaseSampler, GPSampler
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIIISampler, NSGAIISampler, TPESampler
 
+from sweeper import feasibility
 from sweeper import node as nodes
 from sweeper.errors import ConfigError
+from sweeper.settings import Settings
 from sweeper.space import Space
 
 _QMC = "optuna.samplers.QMCSampler"
+_CONSTRAINED = (TPESampler, NSGAIISampler, NSGAIIISampler, GPSampler)
 
 
-def build(node: Any, space: Space, drawn: int) -> tuple[BaseSampler, int | None]:
+def build(settings: Settings, space: Space, drawn: int) -> tuple[BaseSampler, int | None]:
     """The sampler, and how many different trials it can draw where that is bounded.
 
     drawn: trials of earlier sessions. The same seed again would repeat the first of them.
     """
+    node = settings.sampler
     if not _is_grid(node):
         node = _reseeded(node, drawn)
         sampler = nodes.made(node, "hydra.sweeper.sampler")
+        _check(sampler, settings)
+        if settings.constraints and feasibility.OPTIONS:
+            sampler = nodes.made(node, "hydra.sweeper.sampler", **feasibility.OPTIONS)
         if isinstance(sampler, GPSampler) and find_spec("torch") is None:  # Optuna notices after ten trials
             raise ConfigError("hydra/sweeper/sampler=gp needs PyTorch: python -m pip install 'sweeper[gp]'")
         return sampler, None
     grid = {key: _grid_points(key, of) for key, of in space.unconditional().items()}
     sampler = instantiate({**OmegaConf.to_container(node, resolve=True), "search_space": grid}, _convert_="all")
+    _check(sampler, settings)
     return sampler, math.prod(len(points) for points in grid.values())
+
+
+def _check(sampler: BaseSampler, settings: Settings) -> None:
+    """Raises: ConfigError if `sampler` cannot do what the settings want, which Optuna notices later or never."""
+    name = type(sampler).__name__
+    if len(settings.directions) > 1 and isinstance(sampler, CmaEsSampler):
+        raise ConfigError(
+            f"{name} searches one objective, not {len(settings.directions)} of hydra.sweeper.direction. "
+            "Choose hydra/sweeper/sampler=nsgaii, nsgaiii or tpe."
+        )
+    if settings.constraints and not isinstance(sampler, _CONSTRAINED):
+        raise ConfigError(
+            f"{name} learns nothing from hydra.sweeper.constraints. Choose hydra/sweeper/sampler=tpe, nsgaii, nsgaiii "
+            "or gp, or leave the constraints out."
+        )
 
 
 def _reseeded(node: Any, drawn: int) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sweeper import constraints
 from sweeper.errors import ConfigError
 
 
@@ -24,7 +25,9 @@ class Settings:
     params: Any = None
     custom_search_space: str | None = None  # dotted path of a function
     spaces: Sequence[str] | None = None  # config groups
+    constraints: str | Sequence[str] | None = None  # inequalities, see constraints.py
     enqueue: Any = None  # the ID of an earlier sweep, or a list of {override key: value}
+    reuse_duplicates: bool = True
     resume: str | None = None  # the ID or folder of a sweep, or latest
     timeout: float | None = None  # seconds after which no trial starts
     deadline: str | None = None  # when everything is done: 18:30, or 2026-11-26T08:00
@@ -54,6 +57,9 @@ def read(keys: dict[str, Any]) -> Settings:
         value = getattr(settings, key)
         if value is not None and (not isinstance(value, int) or value < low):
             raise ConfigError(f"hydra.sweeper.{key}={value}: give a whole number of at least {low}.")
+    constraints.parse(settings.constraints)
+    if not isinstance(settings.reuse_duplicates, bool):
+        raise ConfigError(f"hydra.sweeper.reuse_duplicates={settings.reuse_duplicates}: give true or false.")
     for key in ("timeout", "trial_timeout"):
         seconds = getattr(settings, key)
         if seconds is not None and (not isinstance(seconds, int | float) or not 0 < seconds < math.inf):

@@ -10,7 +10,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from sweeper import command, record, states, tracking, trial
+from sweeper import command, objectives, record, states, tracking, trial
 from sweeper.errors import ConfigError
 from sweeper.events import EpochReported, Metrics, TrialEnded, TrialStarted
 from sweeper.journal import Journal
@@ -18,14 +18,15 @@ from sweeper.recorder import Recorder, begin
 from sweeper.trainer import direction
 
 
-def run(cfg: DictConfig, folder: Path) -> float:
-    """Trains what `cfg` describes; returns the value of its best epoch.
+def run(cfg: DictConfig, folder: Path) -> float | tuple[float, ...]:
+    """Trains what `cfg` describes; returns the value of its best epoch, or the values.
 
     A training in `folder` that was broken off goes on after its last checkpoint.
     """
     hydra = HydraConfig.get()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does: with everything written
-    started = begin(folder, cfg.optimized_metric, (direction(cfg.optimized_metric),), 1, hydra)
+    optimized = objectives.names(cfg.optimized_metric)
+    started = begin(folder, optimized, tuple(map(direction, optimized)), 1, hydra)
     followed = tracking.read(cfg, hydra.runtime.choices, hydra.job.name)
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(folder)))
@@ -34,7 +35,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         stack.enter_context(closing(recorder))
         recorder.emit(TrialStarted(0, attempt, {}, command.training(hydra.overrides.task), ".", time.time()))
         result = _train(cfg, folder, recorder)
-        recorder.emit(TrialEnded(0, "FINISHED", (result.value,), None, result.facts, time.time()))
+        recorder.emit(TrialEnded(0, "FINISHED", result.values, None, result.facts, time.time()))
         recorder.end("FINISHED", in_slot=lambda function, *arguments: function(*arguments))
     return result.value
 

@@ -56,8 +56,11 @@ def main(number: int, connection: Connection, log: str, preload: Sequence[str]) 
 
 
 def _run(number: int, job: TrialJob | Call, work: Work, connection: Connection) -> Done | Raised:
+    last: Metrics = {}  # reported
+
     def report(epoch: int, value: float, metrics: Metrics) -> bool:
-        connection.send(Reported(number, epoch, float(value), {key: float(metrics[key]) for key in metrics}))
+        last.update({key: float(metrics[key]) for key in metrics})
+        connection.send(Reported(number, epoch, float(value), dict(last)))
         return connection.recv()
 
     try:
@@ -65,7 +68,8 @@ def _run(number: int, job: TrialJob | Call, work: Work, connection: Connection) 
             job.function(*job.arguments)
             return Done(number, ())
         result = _run_trial(job, work, report)
-        return Done(number, _values(result), _facts(getattr(result, "facts", {})))
+        facts = _facts(getattr(result, "facts", {}))
+        return Done(number, _values(result), facts | {key: last[key] for key in last if key not in facts})
     except (Exception, SystemExit) as error:
         traceback.print_exc()  # into the slot's log
         return _raised(number, error)

@@ -5,20 +5,21 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sweeper import record
+from sweeper import constraints, record
 from sweeper.record import Sweep, Trial
 from sweeper.states import label
 
-_ORDER = {"FINISHED": 0, "PRUNED": 1}  # a pruned trial's value is that of an early epoch: never before a finished one
+_TRAINED = ("finished", "infeasible")  # to their end
+_ORDER = {"finished": 0, "infeasible": 1, "duplicate": 2, "pruned": 3}  # a pruned trial's value is of an early epoch
 
 
 @dataclass(frozen=True)
 class Row:
-    rank: int | None  # from 1 among the finished; the others have none
+    rank: int | None  # from 1 among the finished and feasible, 1 for a whole Pareto front; the others have none
     sweep: str
     trial: Trial
     dataset: str  # the words on the command line; empty where no trial told
@@ -28,23 +29,36 @@ class Row:
     def name(self) -> str:
         return f"{self.sweep}/{self.trial.number}"
 
+    @property
+    def state(self) -> str:
+        """`finished`; `duplicate` where it was not trained, `infeasible` where it misses a constraint."""
+        if self.trial.duplicate_of is not None:
+            return "duplicate"
+        return "infeasible" if self.trial.missed else label(self.trial.state)
+
 
 @dataclass(frozen=True)
 class Standing:
     dataset: str
     metric: str
     directions: tuple[str, ...]
-    rows: tuple[Row, ...]  # finished trials by value, then pruned ones by value, then the rest
+    rows: tuple[Row, ...]  # finished trials by value, feasible ones first, then pruned ones by value, then the rest
 
     @property
     def title(self) -> str:
         better = ", ".join("higher" if direction == "maximize" else "lower" for direction in self.directions)
-        return f"{self.dataset + ', ' if self.dataset else ''}{self.metric} ({better} is better)"
+        metric = self.metric.replace(",", ", ")
+        front = "; * Pareto front" if len(self.directions) > 1 else ""
+        return f"{self.dataset + ', ' if self.dataset else ''}{metric} ({better} is better{front})"
+
+    @property
+    def constrained(self) -> bool:
+        return any(row.trial.missed for row in self.rows)
 
     @property
     def counts(self) -> str:
         """`12 finished, 2 pruned, 1 failed`."""
-        states = Counter(label(row.trial.state) for row in self.rows)
+        states = Counter(row.state for row in self.rows)
         return ", ".join(f"{count} {state}" for state, count in states.items())
 
 
@@ -78,21 +92,27 @@ def _words(sweep: Sweep, group: str) -> list[str]:
 def _standing(
     dataset: str, metric: str, directions: tuple[str, ...], entries: list[tuple[Sweep, Trial, str]]
 ) -> Standing:
-    def place(entry: tuple[Sweep, Trial, str]) -> tuple:
-        trial = entry[1]
-        return _ORDER.get(trial.state, 2), record.losses((trial.values or ())[:1], directions)
+    rows = [Row(None, sweep.id, trial, dataset, model) for sweep, trial, model in entries]
+    trained = [row for row in rows if row.state in _TRAINED]
+    fronts = record.ranks([row.trial for row in trained], directions)
+    placed = [replace(row, rank=front) for row, front in zip(trained, fronts, strict=True)]
+    placed += [row for row in rows if row.state not in _TRAINED]
 
-    rows = tuple(
-        Row(rank if trial.state == "FINISHED" else None, sweep.id, trial, dataset, model)
-        for rank, (sweep, trial, model) in enumerate(sorted(entries, key=place), start=1)
-    )
-    return Standing(dataset, metric, directions, rows)
+    def order(row: Row) -> tuple:
+        return _ORDER.get(row.state, len(_ORDER)), row.rank or 0, record.losses(row.trial.values or (), directions)
+
+    def rank(row: Row, place: int) -> int | None:
+        if row.state != "finished":
+            return None
+        return place if len(directions) == 1 else row.rank
+
+    ordered = enumerate(sorted(placed, key=order), start=1)
+    return Standing(dataset, metric, directions, tuple(replace(row, rank=rank(row, place)) for place, row in ordered))
 
 
 def _record(standing: Standing, row: Row) -> dict[str, Any]:
     trial = row.trial
     values = trial.values or (None,) * len(standing.directions)
-    names = ["value"] if len(standing.directions) == 1 else [f"value_{number}" for number in range(len(values))]
     return (
         {
             "rank": row.rank,
@@ -103,7 +123,9 @@ def _record(standing: Standing, row: Row) -> dict[str, Any]:
             "model": row.model,
             "metric": standing.metric,
         }
-        | dict(zip(names, values, strict=True))
+        | constraints.named(values)
+        | ({"pareto_front": row.rank == 1} if len(standing.directions) > 1 else {})
+        | ({"feasible": not trial.missed} if standing.constrained and trial.state == "FINISHED" else {})
         | {f"params.{key}": choice for key, choice in trial.params.items()}
         | {f"facts.{key}": fact for key, fact in trial.facts.items() if key not in ("dataset", "model")}
         | (trial.tested.metrics if trial.tested else {})

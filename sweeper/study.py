@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from sweeper import node, sampler, storage
+from sweeper import constraints, feasibility, node, sampler, storage
 from sweeper.errors import ConfigError
 from sweeper.record import Trial
 from sweeper.settings import Settings
@@ -52,7 +52,8 @@ class Study:
         Raises: ConfigError if sampler, pruner, storage or direction do not fit each other or the space.
         """
         self.space, self._extend = space, extend
-        drawing, self.size = sampler.build(settings.sampler, space, drawn=len(earlier or ()))
+        self._constraints = constraints.parse(settings.constraints)
+        drawing, self.size = sampler.build(settings, space, drawn=len(earlier or ()))
         self._study, self._owner = _create(settings, drawing, folder), str(folder)
         self._running: dict[int, optuna.Trial] = {}
         self._reported: dict[int, int] = {}  # the last epoch heard of a running trial
@@ -74,7 +75,7 @@ class Study:
             self._running[number] = optuna.Trial(self._study, running._trial_id)
             self._reported[number] = max(running.intermediate_values, default=0)
             if number in known:
-                self.tell(number, known[number].state, known[number].values)
+                self.tell(number, known[number].state, known[number].values, known[number].facts)
         return [
             self._proposal(number, known[number].params) if number in known else self._propose(trial)
             for number, trial in sorted(self._running.items())
@@ -118,13 +119,21 @@ class Study:
         trial.report(value, epoch)
         return trial.should_prune()
 
-    def tell(self, number: int, state: State, values: Sequence[float] | None) -> None:
-        """A pruned trial counts with its last reported value; one that may go on stays as it is."""
+    def tell(
+        self, number: int, state: State, values: Sequence[float] | None, facts: Mapping[str, Any] | None = None
+    ) -> None:
+        """A pruned trial counts with its last reported value; one that may go on stays as it is.
+
+        facts: what the trial told, for the constraints.
+        """
         if state in OPEN:
             return
         trial = self._running.pop(number)
         self._reported.pop(number, None)
+        gaps = constraints.gaps(self._constraints, facts or {}, values)
         told, values = self._outcome(state, values)
+        if told is not TrialState.FAIL:
+            feasibility.tell(trial, gaps)
         try:
             self._study.tell(trial, values, state=told)
         except RuntimeError:  # an exhausted grid calls study.stop(), which is meant for optimize(); all is told by then

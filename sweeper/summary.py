@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser, Namespace
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, fields
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sweeper.compose import add_overrides, composed
+from sweeper.costs import Layer, layers, mflops
 from sweeper.errors import ConfigError
 from sweeper.trial import dataset, make
 
@@ -19,15 +20,6 @@ if TYPE_CHECKING:
     import keras
 
 MB = 1e6  # bytes
-
-
-@dataclass(frozen=True)
-class Layer:
-    name: str
-    kind: str
-    output: str  # height x width x channels
-    parameters: int
-    multiply_adds: int  # of one image
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -61,39 +53,13 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def layers(network: keras.Model) -> list[Layer]:
-    """In the order in which they were built, the input left out."""
-    return [
-        Layer(
-            layer.name,
-            type(layer).__name__,
-            "x".join(map(str, layer.output.shape[1:])),
-            layer.count_params(),
-            _multiply_adds(layer),
-        )
-        for layer in network.layers
-        if type(layer).__name__ != "InputLayer"
-    ]
-
-
 def totals(network: keras.Model) -> str:
     parameters = network.count_params()
     trainable = sum(prod(variable.shape) for variable in network.trainable_variables)
-    flops = 2 * sum(layer.multiply_adds for layer in layers(network))
     return (
         f"{network.name}: {parameters:,} parameters ({trainable:,} trainable), {4 * parameters / MB:.2f} MB in float32,"
-        f" {flops / 1e6:,.1f} MFLOPs an image of {'x'.join(map(str, network.input_shape[1:]))}"
+        f" {mflops(network):,.1f} MFLOPs an image of {'x'.join(map(str, network.input_shape[1:]))}"
     )
-
-
-def _multiply_adds(layer: keras.Layer) -> int:
-    """Each weight of a kernel is used once for each place of the output. A layer may be a network of others."""
-    if hasattr(layer, "layers"):
-        return sum(map(_multiply_adds, layer.layers))
-    if not layer.weights:
-        return 0
-    places = prod(layer.output.shape[1:-1])
-    return sum(places * prod(weight.shape) for weight in layer.weights if weight.name.endswith("kernel"))
 
 
 def _shape(text: str) -> tuple[int, int, int]:

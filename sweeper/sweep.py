@@ -15,7 +15,7 @@ from hydra.types import HydraContext
 from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from sweeper import enqueue, resume, space, tracking
+from sweeper import enqueue, objectives, resume, space, tracking
 from sweeper.coordinator import Coordinator
 from sweeper.errors import ConfigError
 from sweeper.events import SweepStarted
@@ -105,8 +105,8 @@ def _pinned(config: DictConfig, settings: Settings) -> DictConfig:
 
 
 def _begun(settings: Settings, config: DictConfig) -> SweepStarted:
-    metric = OmegaConf.select(config, "optimized_metric", default="value")
-    return begin(Path(config.hydra.sweep.dir), metric, settings.directions, settings.n_trials, config.hydra)
+    metrics = objectives.names(OmegaConf.select(config, "optimized_metric", default=objectives.UNNAMED))
+    return begin(Path(config.hydra.sweep.dir), metrics, settings.directions, settings.n_trials, config.hydra)
 
 
 def _study(

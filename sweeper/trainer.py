@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from sweeper.errors import ConfigError
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")  # those named loss are minimized, the others maximized
+COSTS = ("parameters", "mflops", "latency")  # of the trained network: number, millions an image, ms an image
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 def direction(metric: str) -> str:
-    """Where a metric gets better: a loss when it falls, all others when they rise."""
-    return "minimize" if metric.endswith("loss") else "maximize"
+    """Where a metric gets better: a loss or a cost when it falls, all others when they rise."""
+    return "minimize" if metric.endswith("loss") or metric in COSTS else "maximize"
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,12 @@ class Trainer:
     batch_size: int  # images a step
     precision: str = "float32"
     patience: int | None = None  # epochs without a better value after which training stops; None = never
-    patience_metric: str = "val_accuracy"  # what `patience` watches
+    patience_metric: str | None = None  # what `patience` watches; None = the metric that chooses the best epoch
     ema: float | None = None  # share of the running mean of the weights kept a step; None = the weights as they are
     label_smoothing: float = 0.0  # share of each label spread over all classes
     class_weights: str | None = None  # balanced: each class counts the same in the loss
     views: int = 1  # 2: the answer is the mean of those to an image and its mirror image
+    latency: bool = False  # measured although it is not optimized
     checkpoint: float | None = None  # seconds between two checkpoints; None = none
     steps_per_execution: int = 1
     jit_compile: bool = False
@@ -41,7 +43,7 @@ class Trainer:
                 raise ConfigError(f"trainer.{key}={number}: not a count. Give a whole number from 1.")
         for key, choices in (
             ("precision", PRECISIONS),
-            ("patience_metric", METRICS),
+            ("patience_metric", (None, *METRICS)),
             ("class_weights", (None, "balanced")),
             ("views", (1, 2)),
         ):

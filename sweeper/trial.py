@@ -12,21 +12,25 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
 
-from sweeper import cache, checkpoint
+from sweeper import cache, checkpoint, costs, objectives
 from sweeper.card import Card
 from sweeper.data import Dataset
 from sweeper.errors import ConfigError
 from sweeper.events import Metrics, Report
 from sweeper.record import CONFIG, MODEL
-from sweeper.trainer import METRICS
 
 HPARAMS = {"lr": (0.0, math.inf), "dropout": (0.0, 1.0), "weight_decay": (0.0, math.inf)}  # from, to below
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    value: float  # of the optimized metric in the best epoch
-    facts: dict[str, Any]  # model, dataset, parameters, epochs, best_epoch and the best epoch's metrics
+    values: tuple[float, ...]  # of each optimized metric in the best epoch
+    facts: dict[str, Any]  # model, dataset, costs, epochs, best_epoch and the best epoch's metrics
+
+    @property
+    def value(self) -> float | tuple[float, ...]:
+        """As a task returns it: a number for one objective."""
+        return self.values[0] if len(self.values) == 1 else self.values
 
 
 def never_stop(epoch: int, value: float, metrics: Metrics) -> bool:
@@ -38,8 +42,9 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
 
     Raises: ConfigError for a value that cannot train, DataError from the data set, Diverged if the loss explodes.
     """
-    metric = cfg.optimized_metric
     check(cfg)
+    optimized = objectives.names(cfg.optimized_metric)
+    metric = objectives.of_epochs(optimized)
     trainer = make(cfg, "trainer")
     folder.mkdir(parents=True, exist_ok=True)
     saved = checkpoint.read(folder) if is_of(cfg, folder) else None  # by an attempt whose process died
@@ -56,8 +61,9 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
     fitted = fit.fit(net, optimizer, batches, trainer, metric, told, saved, save)
 
     facts = {"model": word(cfg.model), "dataset": word(cfg.dataset), "parameters": net.count_params()}
+    used = views.averaged(net) if trainer.views == 2 else net
     if not fitted.stopped:
-        (views.averaged(net) if trainer.views == 2 else net).save(folder / MODEL)
+        used.save(folder / MODEL)
         Card(
             **facts,
             classes=data.classes,
@@ -67,8 +73,11 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
             metric=metric,
             value=fitted.value,
         ).write(folder)
-    facts |= {"epochs": fitted.epochs, "best_epoch": fitted.best_epoch}
-    return TrialResult(fitted.value, facts | fitted.metrics)
+    facts["mflops"] = costs.mflops(net) * trainer.views
+    if trainer.latency or "latency" in optimized:
+        facts["latency"] = costs.latency(used)
+    facts |= {"epochs": fitted.epochs, "best_epoch": fitted.best_epoch} | fitted.metrics
+    return TrialResult(tuple(float(facts[name]) for name in optimized), facts)
 
 
 def is_of(cfg: DictConfig, folder: Path) -> bool:
@@ -122,9 +131,7 @@ def _told_to(schedule: Any, report: Report) -> Report:
 
 def check(cfg: DictConfig) -> None:
     """Raises: ConfigError for values that the libraries would train nonsense with, or refuse without their names."""
-    if cfg.optimized_metric not in METRICS:
-        known = ", ".join(METRICS)
-        raise ConfigError(f"optimized_metric={cfg.optimized_metric}: not measured by a trial. Give one of {known}.")
+    objectives.check_measured(objectives.names(cfg.optimized_metric))
     if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:
         raise ConfigError(f"seed={cfg.seed}: give a whole number from 0 to {2**32 - 1}.")
     for key, (low, high) in HPARAMS.items():

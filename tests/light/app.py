@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from sweeper import plugin
 
 
-def climb(cfg: DictConfig, report) -> float:
+def climb(cfg: DictConfig, report) -> float | tuple[float, float]:
     print(f"x={cfg.x}")
     if cfg.fail == "always":
         raise ValueError("no hill here")
@@ -41,7 +41,7 @@ def climb(cfg: DictConfig, report) -> float:
         time.sleep(cfg.pause)
         if report(epoch, height * epoch / cfg.epochs, {"height": height}):
             break
-    return height
+    return (height, cfg.x) if cfg.two else height
 
 
 if __name__ == "__main__":

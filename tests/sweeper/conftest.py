@@ -16,6 +16,20 @@ from .watched import APP
 
 
 @pytest.fixture
+def light(tmp_path, monkeypatch) -> Callable[..., tuple[int, str]]:
+    """Makes `tmp_path` the working folder; what it returns sweeps the light task there, into the folder `sweep`, and
+    gives its exit code and what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def sweep(*arguments: str) -> tuple[int, str]:
+        command = [sys.executable, str(APP), "-m", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        return done.returncode, done.stdout + done.stderr
+
+    return sweep
+
+
+@pytest.fixture
 def write_sweep(tmp_path, monkeypatch) -> Callable[..., Path]:
     """Makes `tmp_path` the working folder; what it returns writes a sweep there and gives its folder.
 

@@ -1,5 +1,6 @@
 import argparse
 import csv
+import json
 import os
 import pty
 import subprocess
@@ -94,6 +95,31 @@ def test_several_objectives_are_ranked_by_the_first_and_all_shown(write_sweep, r
     outcomes = ("FINISHED", 0.7, 10.0), ("FINISHED", 0.9, 20.0)
     write_sweep("both", *outcomes, metric="val_accuracy,parameters", directions=("maximize", "minimize"))
     assert [row[4] for row in rows()] == ["0.9 20.0", "0.7 10.0"]
+
+
+def test_fronts_are_ranked_one_after_the_other_and_the_pareto_front_has_a_star(write_sweep, rows, on_terminal):
+    outcomes = ("FINISHED", 0.7, 10.0), ("FINISHED", 0.6, 20.0), ("FINISHED", 0.9, 20.0), ("FINISHED", 0.5, 12.0)
+    write_sweep("both", *outcomes, metric="val_accuracy,mflops", directions=("maximize", "minimize"))
+    assert [(row[0], row[1]) for row in rows()] == [("1", "both/2"), ("1", "both/0"), ("2", "both/1"), ("2", "both/3")]
+    title, _, *shown = on_terminal(100)[:6]
+    assert title.startswith("digits, val_accuracy, mflops (higher, lower is better; * Pareto front)")
+    assert [line.split()[1] == "*" for line in shown] == [True, True, False, False]
+
+
+def test_infeasible_trials_and_duplicates_come_after_the_finished_and_have_no_rank(write_sweep):
+    folder = write_sweep("monday", ("FINISHED", 0.7), ("FINISHED", 0.9), ("FINISHED", 0.8), ("PRUNED", 0.99))
+    journal = folder / NAME
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    for event in events:
+        if event["event"] == "TrialEnded" and event["trial"] == 1:
+            event["missed"] = {"parameters <= 3": 2.0}
+        if event["event"] == "TrialEnded" and event["trial"] == 2:
+            event["facts"]["duplicate_of"] = 0
+    journal.write_text("".join(json.dumps(event) + "\n" for event in events))
+    (standing,) = standings.of([sweeps.find("monday")])
+    assert [(row.rank, row.trial.number) for row in standing.rows] == [(1, 0), (None, 1), (None, 2), (None, 3)]
+    assert standing.counts == "1 finished, 1 infeasible, 1 duplicate, 1 pruned"
+    assert sweeps.find("monday").best.number == 0
 
 
 def test_a_failed_trial_is_counted_with_its_sweeps_data_set(write_sweep):

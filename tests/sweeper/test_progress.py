@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -27,7 +28,7 @@ def lines(events, **options):
     """What a log file gets."""
     file = io.StringIO()
     progress = Progress(
-        20, "val_accuracy", options.pop("direction", "maximize"), 2, console=Console(file=file), **options
+        20, "val_accuracy", (options.pop("direction", "maximize"),), 2, console=Console(file=file), **options
     )
     for event in events:
         progress.write(event)
@@ -68,6 +69,35 @@ def test_the_best_is_by_the_direction_and_only_of_finished_trials(direction, bes
     assert lines([*events, *trial(3, "PRUNED", 0.1)], direction=direction)[-1].endswith(best)
 
 
+def several(number, accuracy, cost, missed=None):
+    start, end = trial(number, "FINISHED", accuracy, cost)
+    reason = "misses mflops <= 50 by 10" if missed else None
+    return start, replace(end, missed=missed or {}, reason=reason)
+
+
+def test_of_several_objectives_the_size_of_the_front_is_shown_and_no_best():
+    events = [SWEEP, *several(0, 0.5, 10.0), *several(1, 0.9, 30.0), *several(2, 0.4, 20.0)]
+    file = io.StringIO()
+    metric, directions = "val_accuracy,mflops", ("maximize", "minimize")
+    progress = Progress(20, metric, directions, 2, console=Console(file=file))
+    for event in (*events, *several(3, 0.99, 60.0, {"mflops <= 50": 10.0})):
+        progress.write(event)
+    title, *shown = file.getvalue().splitlines()
+    assert title.endswith("maximize val_accuracy, minimize mflops")
+    assert [line.rpartition("  ")[2] for line in shown] == [f" Pareto front of {n}".strip() for n in (1, 2, 2, 2)]
+    assert "val_accuracy 0.9900 mflops 60.0000" in shown[-1]
+    assert "misses mflops <= 50 by 10" in shown[-1]
+    assert frame(progress)[2] == "Pareto front: 2 trials (0, 1)"
+
+
+def test_while_no_trial_meets_the_constraints_none_is_best():
+    progress = Progress(20, "val_accuracy", ("maximize",), 2, console=Console(file=io.StringIO()))
+    start, end = trial(0, "FINISHED", 0.9)
+    for event in (start, replace(end, missed={"mflops <= 50": 10.0})):
+        progress.write(event)
+    assert frame(progress)[2] == "best val_accuracy: none meets the constraints yet"
+
+
 def test_a_resumed_sweep_counts_what_it_has():
     before = [Trial(0, PARAMS, "cmd", None, "FINISHED", (0.9,)), Trial(1, PARAMS, "cmd", None, "PRUNED", (0.1,))]
     assert lines([SWEEP, *trial(2, "FINISHED", 0.8)], before=before)[-1].startswith("[ 3/20] trial 2")
@@ -85,7 +115,7 @@ def frame(progress):
 def progress():
     """Two trials run, one finished, one was pruned, one crashed and started again; ten seconds each."""
     now = time.time()
-    progress = Progress(20, "val_accuracy", "maximize", 2, console=Console(file=io.StringIO(), width=80))
+    progress = Progress(20, "val_accuracy", ("maximize",), 2, console=Console(file=io.StringIO(), width=80))
     for event in (
         *trial(0, "FINISHED", 0.9916, seconds=10),
         *trial(1, "PRUNED", 0.2, seconds=10),
@@ -118,13 +148,13 @@ def test_a_line_too_long_is_cut_not_wrapped(progress):
 
 
 def test_before_the_first_trial_the_display_says_what_is_awaited():
-    fresh = Progress(20, "val_accuracy", "maximize", 2)
+    fresh = Progress(20, "val_accuracy", ("maximize",), 2)
     assert frame(fresh)[1:] == ["the slots are starting", "best val_accuracy: none finished yet"]
 
 
 def test_a_closed_terminal_stops_no_sweep():
     file = io.StringIO()
-    progress = Progress(20, "val_accuracy", "maximize", 2, console=Console(file=file, force_terminal=True))
+    progress = Progress(20, "val_accuracy", ("maximize",), 2, console=Console(file=file, force_terminal=True))
     progress.write(SWEEP)
     file.close()
     for event in trial(0, "FAILED", reason="no"):
@@ -136,7 +166,7 @@ LIVE = """
 import time
 from sweeper.events import *
 from sweeper.progress import Progress
-progress = Progress(2, "val_accuracy", "maximize", 1)
+progress = Progress(2, "val_accuracy", ("maximize",), 1)
 progress.write(SweepStarted("monday", "cmd", "val_accuracy", ("maximize",), 2, None, time.time()))
 for number, state in enumerate(("FAILED", "FINISHED")):
     progress.write(TrialStarted(number, 0, {"lr": 0.1}, "cmd", "0", time.time()))

@@ -43,6 +43,17 @@ def test_the_results_of_several_objectives_are_optunas_pareto_front(write_sweep)
     assert written["solutions"][1]["params"] == {"hparams.lr": 0.003, "hparams.dropout": 0.25}
 
 
+def test_the_summary_names_the_front_its_best_and_the_networks_that_were_not_kept(write_sweep, summary):
+    points = ("FINISHED", 0.9, 30.0), ("FINISHED", 0.8, 40.0), ("FINISHED", 0.7, 10.0), ("FINISHED", 0.8, 20.0)
+    folder = write_sweep("both", *points, metric="val_accuracy,mflops", directions=("maximize", "minimize"))
+    for kept in ("0", "2"):
+        (folder / kept).mkdir()
+        (folder / kept / "model.keras").touch()
+    shown = summary(sweeps.find("both"))
+    assert "Pareto front: trials 0, 2, 3. Best by val_accuracy: trial 0, `best` below" in shown
+    assert "networks not kept: trials 3. Keep more: hydra.sweeper.keep_models=3" in shown
+
+
 @pytest.mark.parametrize(("top", "name"), [("multirun", "monday"), ("elsewhere", "elsewhere/monday")])
 def test_the_summary_of_an_absolute_folder_is_short_and_its_command_finds_the_sweep(write_sweep, summary, top, name):
     folder = write_sweep("monday", ("FINISHED", 0.9), top=top).absolute()

@@ -139,8 +139,27 @@ def test_augmentation_changes_the_training_and_not_the_network(trained, tmp_path
     assert augmented.facts["parameters"] == result.facts["parameters"]
 
 
+def test_several_metrics_give_a_value_each_and_the_first_with_epochs_chooses_the_epoch(trained, tmp_path):
+    one, _ = trained
+    several = trial.run(config("optimized_metric=[parameters,mflops,latency,val_accuracy]"), folder=tmp_path)
+    assert several.value == several.values
+    parameters, mflops, latency, accuracy = several.values
+    assert (parameters, mflops, accuracy) == (one.facts["parameters"], one.facts["mflops"], one.value)
+    assert latency > 0
+    assert several.facts == one.facts | {"latency": latency}
+    assert card.read(tmp_path).metric == "val_accuracy"
+
+
+def test_two_views_take_twice_the_operations_and_latency_can_be_measured_though_it_is_not_optimized(trained, tmp_path):
+    one, _ = trained
+    two = trial.run(config("trainer.views=2", "trainer.latency=true"), folder=tmp_path)
+    assert two.facts["mflops"] == 2 * one.facts["mflops"]
+    assert two.facts["latency"] > 0
+    assert "latency" not in one.facts
+
+
 def test_an_unknown_metric_is_refused_with_the_known_ones():
-    with pytest.raises(ConfigError, match=r"optimized_metric=f1: .* loss, accuracy, val_loss, val_accuracy\."):
+    with pytest.raises(ConfigError, match=r"optimized_metric=f1: .* loss, accuracy, val_loss, val_accuracy, param"):
         trial.run(config("optimized_metric=f1"))
 
 
