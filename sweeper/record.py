@@ -25,7 +25,7 @@ from sweeper.events import (
 CONFIG = "config.yaml"  # in a trial's folder: its config, resolved
 MODEL = "model.keras"  # there too: the network of its best epoch
 PICTURES = "pictures"  # there too, of the best trial: what its network does on the test images
-RUNS = "mlflow.jsonl"  # {"trial": 3, "attempt": 0, "run_id": "…"} a line; the one for the sweep itself has trial null
+RUNS = "mlflow.jsonl"  # {"trial": 3, "attempt": 0, "run_id": "…"} a line; those for the sweep itself have trial null
 
 
 @dataclass(frozen=True)
@@ -174,4 +174,4 @@ def run_ids(folder: Path) -> dict[int | None, str]:
     if not path.exists():
         return {}
     rows = (journal.parse(path, number, line) for number, line in journal.lines(path))
-    return {row["trial"]: row["run_id"] for row in rows}
+    return {row["trial"]: row["run_id"] for row in sorted(rows, key=lambda row: row["attempt"])}
