@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from sweeper import journal, tracking
+from sweeper import journal, sweeps, tracking
 from sweeper.events import Event, SweepEnded
 from sweeper.ledger import Ledger
 from sweeper.run_store import RunStore
@@ -74,7 +74,10 @@ class Mirror:
             trouble = f"it refused {len(self._refused)} writes, the first because: {self._refused[0]}"
         else:
             return None
-        return f"{self._name} lacks a part of this sweep: {trouble}. {self._folder / journal.NAME} has it all."
+        return (
+            f"{self._name} lacks a part of this sweep: {trouble}. {self._folder / journal.NAME} has it all. "
+            f"To write it there later: python -m sweeper replay {sweeps.name(self._folder)}"
+        )
 
     @property
     def _name(self) -> str:
