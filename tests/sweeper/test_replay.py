@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -284,12 +285,11 @@ def test_a_sweep_goes_on_after_its_killed_session_was_replayed(folder, uri):
 def test_the_end_of_an_earlier_session_is_not_the_end_of_the_sweep(folder, uri):
     first = [*killed_session(), SweepEnded("INTERRUPTED", "the user stopped it", 0, T0 + 25)]
     write_journal(folder, first)
-    mirrored(folder, uri, first)
+    mirrored(folder, uri, first[:-1])  # MLflow was away at the end
     before = write_journal(folder, second_session()[:4])
     mirrored(folder, uri, second_session()[:4], backlog=before)
-    client, experiment_id = tracking.connect(uri, EXPERIMENT)
-    (sweep,) = (run for run in client.search_runs([experiment_id]) if "sweeper.trial" not in run.data.tags)
-    assert (sweep.info.status, sweep.data.tags["sweeper.state"]) == ("RUNNING", "RUNNING")
+    (sweep,) = (state for key, state, *_ in stored(uri).values() if key == (None, None))
+    assert sweep == ("RUNNING", "RUNNING", None)
 
 
 def test_another_store_gets_the_whole_sweep_and_the_first_one_no_more(folder, uri, database):
@@ -312,6 +312,35 @@ def test_a_new_sweep_in_the_folder_of_a_deleted_one_gets_a_run_of_its_own(folder
     write_journal(folder, [sweep_started(100)])
     replay(folder, experiment=EXPERIMENT, uri=uri)
     assert attempts(stored(uri))[None, None] == 2
+
+
+class Cut:
+    """A client of MLflow whose connection is cut when the n-th run has been made, before the answer is there."""
+
+    def __init__(self, client, runs):
+        self._client, self._left = client, runs
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    def create_run(self, *arguments):
+        run = self._client.create_run(*arguments)
+        self._left -= 1
+        if self._left == 0:
+            raise ConnectionError("cut")
+        return run
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_run_whose_answer_was_lost_is_found_again(folder, uri, number):
+    client, experiment_id = tracking.connect(uri, EXPERIMENT)
+    runs = Runs(RunStore(Cut(client, number), experiment_id, Ledger(folder)), folder)
+    for event in [sweep_started(), started(0), *epochs(0, 1), ended(0), started(1), ended(1)]:
+        try:
+            runs.write(event)
+        except ConnectionError:
+            runs.write(event)
+    assert attempts(stored(uri)) == {(None, None): 1, ("0", "0"): 1, ("1", "0"): 1}
 
 
 def test_a_run_that_mlflow_made_twice_is_deleted_with_the_end_of_the_sweep(folder, uri):
@@ -395,21 +424,25 @@ def test_a_server_that_was_never_there_gets_it_all_from_one_replay_and_nothing_f
 
 @pytest.mark.slow
 def test_a_server_killed_in_the_middle_and_started_again_has_every_run_once(folder, server):
-    there = [f"+tracking.uri={server.uri}", "+tracking.experiment=outage"]
-    process = subprocess.Popen([*SWEEP, *there, "hydra.sweeper.n_trials=60", "pause=0.3"], stderr=subprocess.PIPE)
+    there = [f"+tracking.uri={server.uri}", "+tracking.experiment=outage", f"gate={folder.absolute()}/gate"]
+    process = subprocess.Popen([*SWEEP, *there, "hydra.sweeper.n_trials=30", "pause=0.2"], stderr=subprocess.PIPE)
+    gate = folder / "gate"
+    gate.touch()
     try:
         until_trials(4)
         server.kill()
-        until_trials(10)  # the sweep goes on
+        until_trials(12)  # the sweep goes on
+        gate.unlink()  # and does not end before the server is there again
         server.start()
         server.wait()
+        gate.touch()
         _, errors = process.communicate(timeout=180)
         assert process.returncode == 0, errors
     finally:
         process.kill()
     assert b"lacks a part" not in errors
     runs = stored(server.uri, "outage")
-    assert len(runs) == 61
+    assert len(runs) == 31
     assert set(attempts(runs).values()) == {1}
     assert set(states(runs).values()) == {"FINISHED"}
     assert {len(history["height"]) for key, *_, history in runs.values() if key != (None, None)} == {3}
@@ -445,9 +478,10 @@ def test_a_process_ends_though_its_mlflow_server_never_answers(folder):
 FEED = """
 import sys
 from pathlib import Path
-from sweeper import journal
+from sweeper import journal, tracking
 from sweeper.mirror import Mirror
 folder = Path("sweep")
+tracking.connect(sys.argv[1], "hills")  # takes seconds, and nothing happens meanwhile
 mirror = Mirror(folder, experiment="hills", uri=sys.argv[1], backlog=int(sys.argv[2]))
 print("up", flush=True)
 for event in journal.read(folder):
@@ -462,16 +496,30 @@ def test_processes_killed_at_random_moments_leave_no_run_lost_doubled_or_running
     write_journal(folder, events)
     replay(folder, experiment=EXPERIMENT, uri=uri)
     undisturbed = alike(stored(uri))
-    moments = random.Random(0)
-    size = (folder / journal.NAME).stat().st_size
-    for _ in range(12):
-        shutil.copy(database, "mlflow.db")
-        (folder / record.RUNS).unlink()
-        for backlog in (0, size):  # the second one mends what the first one left, and is killed too
-            process = subprocess.Popen([sys.executable, "-c", FEED, uri, str(backlog)], stdout=subprocess.PIPE)
+    moments, size, half_way = random.Random(0), (folder / journal.NAME).stat().st_size, 0
+
+    def feed(backlog, seconds):
+        """How long it took from its first write on; killed after so many seconds."""
+        with subprocess.Popen([sys.executable, "-c", FEED, uri, str(backlog)], stdout=subprocess.PIPE) as process:
             process.stdout.readline()
-            time.sleep(moments.uniform(2, 5))  # MLflow takes two to import
+            begun = time.monotonic()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
             process.kill()
-            process.communicate()
-        replay(folder, experiment=EXPERIMENT, uri=uri)
+        return time.monotonic() - begun
+
+    def fresh():
+        shutil.copy(database, "mlflow.db")
+        (folder / record.RUNS).unlink(missing_ok=True)
+
+    fresh()
+    longest = feed(0, 60)
+    for _ in range(10):
+        fresh()
+        feed(0, moments.uniform(0, longest))
+        feed(size, moments.uniform(0, longest))  # mends what the first one left, and is killed too
+        before = len(stored(uri))
+        replayed = replay(folder, experiment=EXPERIMENT, uri=uri)
+        half_way += bool(before and replayed.created)
         assert alike(stored(uri)) == undisturbed
+    assert half_way  # else nothing was seen
