@@ -38,6 +38,7 @@ class Ledger:
         return bool(times) if time is None else time in times
 
     def add(self, trial: int | None, attempt: int, run_id: str) -> None:
+        """The run begins, or goes on after its end."""
         self._write(trial=trial, attempt=attempt, run_id=run_id)
 
     def complete(self, trial: int | None, attempt: int, time: float) -> None:
@@ -53,13 +54,13 @@ class Ledger:
 
     def _take(self, trial: int | None, attempt: int, run_id: str, mirrored: float | None = None) -> None:
         key = trial, attempt
-        if self._runs.get(key, run_id) != run_id:
-            if trial is None:  # another store, or the run was deleted: the runs inside are none of the new one's
-                self._runs.clear()
-                self._mirrored.clear()
-            self._mirrored.pop(key, None)
+        if trial is None and self._runs.get(key) != run_id:
+            self._runs.clear()  # another store, or the run was deleted: the runs inside are none of the new one's
+            self._mirrored.clear()
         self._runs[key] = run_id
-        if mirrored is not None:
+        if mirrored is None:
+            self._mirrored.pop(key, None)
+        else:
             self._mirrored.setdefault(key, set()).add(mirrored)
 
 

@@ -50,6 +50,8 @@ class RunStore:
         else:
             self._params[run.info.run_id] = set(run.data.params)
             if again:
+                if self.ledger.has(trial, attempt):
+                    self.ledger.add(trial, attempt, run.info.run_id)
                 self._client.update_run(run.info.run_id, status="RUNNING")
                 self.log(run.info.run_id, tags=tags)
         if trial is None:

@@ -27,6 +27,7 @@ EXPERIMENT = "hills"
 LIGHT = Path(__file__).resolve().parents[1] / "light" / "app.py"
 SWEEP = [sys.executable, str(LIGHT), "-m", "x=interval(-1, 1)", "hydra/sweeper/pruner=none"]
 REPLAY = [sys.executable, "-m", "sweeper", "replay", "sweep"]
+ROUNDS = 8
 T0 = 1_700_000_000.0  # seconds since 1970
 
 
@@ -243,7 +244,8 @@ def test_a_process_killed_after_any_of_its_writes_leaves_no_run_lost_doubled_or_
     writes, killed = 0, True
     while killed:
         writes += 1
-        shutil.copy(database, "mlflow.db")
+        shutil.copy(database, f"{writes}.db")
+        uri = tracking.absolute(f"sqlite:///{writes}.db")
         (folder / record.RUNS).unlink()
         client, experiment_id = tracking.connect(uri, EXPERIMENT)
         runs = Runs(RunStore(Dying(client, writes), experiment_id, Ledger(folder)), folder)
@@ -290,6 +292,17 @@ def test_the_end_of_an_earlier_session_is_not_the_end_of_the_sweep(folder, uri):
     mirrored(folder, uri, second_session()[:4], backlog=before)
     (sweep,) = (state for key, state, *_ in stored(uri).values() if key == (None, None))
     assert sweep == ("RUNNING", "RUNNING", None)
+
+
+def test_a_session_killed_before_its_first_event_leaves_the_end_of_the_one_before(folder, uri):
+    events = [*killed_session(), *second_session()]
+    write_journal(folder, events)
+    replay(folder, experiment=EXPERIMENT, uri=uri)
+    ended = stored(uri)
+    lost = Runs(RunStore(*tracking.connect(uri, EXPERIMENT), Ledger(folder)), folder)
+    lost.write(events[0])  # the sweep goes on in MLflow, but its journal knows nothing of it
+    replay(folder, experiment=EXPERIMENT, uri=uri)
+    assert stored(uri) == ended
 
 
 def test_another_store_gets_the_whole_sweep_and_the_first_one_no_more(folder, uri, database):
@@ -498,7 +511,7 @@ def test_processes_killed_at_random_moments_leave_no_run_lost_doubled_or_running
     undisturbed = alike(stored(uri))
     moments, size, half_way = random.Random(0), (folder / journal.NAME).stat().st_size, 0
 
-    def feed(backlog, seconds):
+    def feed(uri, backlog, seconds):
         """How long it took from its first write on; killed after so many seconds."""
         with subprocess.Popen([sys.executable, "-c", FEED, uri, str(backlog)], stdout=subprocess.PIPE) as process:
             process.stdout.readline()
@@ -508,18 +521,18 @@ def test_processes_killed_at_random_moments_leave_no_run_lost_doubled_or_running
             process.kill()
         return time.monotonic() - begun
 
-    def fresh():
-        shutil.copy(database, "mlflow.db")
+    def fresh(name):
+        """Never the file of before, of which a killed process may have left a journal."""
+        shutil.copy(database, name)
         (folder / record.RUNS).unlink(missing_ok=True)
+        return tracking.absolute(f"sqlite:///{name}")
 
-    fresh()
-    longest = feed(0, 60)
-    for _ in range(10):
-        fresh()
-        feed(0, moments.uniform(0, longest))
-        feed(size, moments.uniform(0, longest))  # mends what the first one left, and is killed too
-        before = len(stored(uri))
-        replayed = replay(folder, experiment=EXPERIMENT, uri=uri)
-        half_way += bool(before and replayed.created)
+    longest = feed(fresh("undisturbed.db"), 0, 60)
+    for number in range(ROUNDS):
+        uri = fresh(f"{number}.db")
+        feed(uri, 0, longest * moments.uniform(number, number + 1) / ROUNDS)
+        half_way += 0 < len(Ledger(folder)) < len(GONE_ON)
+        feed(uri, size, moments.uniform(0, longest))  # mends what the first one left, and is killed too
+        replay(folder, experiment=EXPERIMENT, uri=uri)
         assert alike(stored(uri)) == undisturbed
     assert half_way  # else nothing was seen
