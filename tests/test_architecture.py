@@ -62,6 +62,7 @@ def test_the_engine_has_no_circular_imports():
         ["leaderboard", "--help"],
         ["export", "--help"],
         ["plan", "--help"],
+        ["replay", "--help"],
     ],
 )
 def test_a_quick_command_loads_nothing_heavy(arguments, tmp_path):
