@@ -23,7 +23,8 @@ class Ledger:
         if self._path.exists():
             for number, line in journal.lines(self._path):
                 self._take(**journal.parse(self._path, number, line))
-            _cut_torn_line(self._path)
+            with open(self._path, "r+b") as file:
+                journal.cut_torn_line(file)
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -62,10 +63,3 @@ class Ledger:
             self._mirrored.pop(key, None)
         else:
             self._mirrored.setdefault(key, set()).add(mirrored)
-
-
-def _cut_torn_line(path: Path) -> None:
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        os.truncate(path, whole)
