@@ -27,6 +27,8 @@ def load(
 ) -> Dataset:
     """The images under `path`/<class>/, or under `path`/train/<class>/ and, if there, /validation/ and /test/.
 
+    Links are followed wherever they lead: large data sets are often put together of them.
+
     image_size: pixels a side that all images are resized to; None keeps their size, which must then be the same.
     channels: 3 for RGB, 1 for gray.
     validation, test: fractions to hold out where the folder brings no such split; test is cut first, whatever the seed.
@@ -68,6 +70,9 @@ def _find_splits(root: Path) -> dict[str, Path]:
 
 def _find_classes(train: Path) -> tuple[str, ...]:
     classes = tuple(folder.name for folder in _folders(train))
+    unreadable = [name for name in classes if name.encode(errors="ignore").decode() != name]
+    if unreadable:
+        raise DataError(f"{train}: {unreadable!a} are no names in UTF-8. Rename these folders.")
     if len(classes) < 2:
         raise DataError(f"{train} holds {len(classes)} folders. Give it one for each class, at least two.")
     return classes

@@ -6,8 +6,10 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from hydra import compose, initialize_config_module
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from sweeper import plugin
 from sweeper.errors import ConfigError
@@ -27,7 +29,11 @@ def composed(overrides: Sequence[str]) -> DictConfig:
     plugin.register()
     try:
         with initialize_config_module("sweeper.conf", version_base="1.3"):
-            return compose("config", list(overrides))
-    except HydraException as error:
+            config = compose("config", list(overrides), return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException) as error:
         told, *_ = str(error).partition("Config search path")  # after what went wrong and what there is to choose from
         raise ConfigError(f"{' '.join(overrides)}: {' '.join(told.split())}") from None
+    HydraConfig.instance().set_config(config)  # as it is in a training: hydra.sweeper.allow is asked for there
+    with open_dict(config):
+        del config["hydra"]
+    return config

@@ -6,15 +6,19 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, get_args
 
+from sweeper import typed
 from sweeper.errors import ConfigError, DataError
 from sweeper.events import EpochReported, Event
+from sweeper.secret import hide
+from sweeper.typed import Row
 
 NAME = "trials.jsonl"
 KINDS = {kind.__name__: kind for kind in get_args(Event)}
+_LATEST = 1e11  # seconds since 1970; a time beyond it is none
 _EPOCH = '{"event":"EpochReported"'  # how `write` begins the lines that are nine in ten
 
 
@@ -44,7 +48,7 @@ class Journal:
         return self._path.stat().st_size == 0
 
     def write(self, event: Event) -> None:
-        row = {"event": type(event).__name__} | asdict(event)
+        row = {"event": type(event).__name__} | hide(asdict(event))
         self._file.write(json.dumps(row, default=_plain, separators=(",", ":")).encode() + b"\n")
         self._file.flush()
         if not isinstance(event, EpochReported):
@@ -78,30 +82,55 @@ def read(folder: Path, *, epochs: bool = True) -> Iterator[Event]:
         if not epochs and line.startswith(_EPOCH):
             continue
         row = parse(path, number, line)
-        kind = KINDS.get(row.pop("event", None))
+        kind = KINDS.get(str(row.pop("event", None)))
         if kind is None:
             continue
         try:
-            yield kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
-        except TypeError as error:  # a field too many or too few
+            event = typed.make(kind, row)
+            if not 0 <= event.time < _LATEST:
+                raise TypeError(f"time is {event.time}, not of this age")
+        except TypeError as error:  # a field too many or too few, or of another type
             raise DataError(
                 f"{path}, line {number}: {error}. Another version wrote it: read it with that one."
             ) from None
+        yield event
+
+
+def rows(path: Path, kind: type[Row]) -> Iterator[Row]:
+    """A .jsonl file as dataclasses; what they have no field for is left out. Nothing if there is no such file.
+
+    Raises: DataError naming the line if one is damaged.
+    """
+    known = {field.name for field in fields(kind)}
+    for number, line in lines(path) if path.exists() else ():
+        row = parse(path, number, line)
+        try:
+            yield typed.make(kind, {key: value for key, value in row.items() if key in known})
+        except TypeError as error:
+            raise DataError(f"{path}, line {number}: {error}. Delete that line.") from None
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The whole lines of a .jsonl file with their numbers from 1. A torn last line is left out."""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        for number, line in enumerate(file, start=1):
-            if line.endswith("\n"):
-                yield number, line
+    """The whole lines of a .jsonl file with their numbers from 1. A torn last line is left out.
+
+    Raises: FileNotFoundError if there is none, DataError if it cannot be read.
+    """
+    if path.exists() and not path.is_file():  # to open a pipe would wait for ever
+        raise DataError(f"{path} is no file. Move it away.")
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for number, line in enumerate(file, start=1):
+                if line.endswith("\n"):
+                    yield number, line
+    except PermissionError:
+        raise DataError(f"{path} may not be read by you. Ask whom it belongs to.") from None
 
 
 def parse(path: Path, number: int, line: str) -> dict[str, Any]:
     """Raises: DataError if the line is not a JSON object."""
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
         raise DataError(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from sweeper import checkpoint
 from sweeper.events import Event, TrialEnded, TrialStarted
-from sweeper.record import MODEL
+from sweeper.record import MODEL, inside
 
 
 class Keeper:
@@ -24,11 +25,18 @@ class Keeper:
     def write(self, event: Event) -> None:
         match event:
             case TrialStarted():
-                self._folders[event.trial] = self._folder / event.folder
+                self._folders[event.trial] = self._own(event)
             case TrialEnded():
                 if event.state not in ("CRASHED", "INTERRUPTED"):
                     checkpoint.delete(self._folders[event.trial])
                 self._rank(event)
+
+    def _own(self, event: TrialStarted) -> Path:
+        """The trial's folder. Raises: DataError if it lies elsewhere, also by a link: files are deleted there."""
+        what = f"The folder of trial {event.trial}"
+        folder = self._folder / inside(event.folder, what)
+        inside(os.path.relpath(folder.resolve(), self._folder.resolve()), what)
+        return folder
 
     def _rank(self, event: TrialEnded) -> None:
         if event.state != "FINISHED":

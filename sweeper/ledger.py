@@ -14,9 +14,7 @@ class Ledger:
     def __init__(self, folder: Path):
         """Raises: DataError naming the line if one is damaged."""
         self._path = folder / record.RUNS
-        rows = journal.lines(self._path) if self._path.exists() else ()
-        parsed = (journal.parse(self._path, number, line) for number, line in rows)
-        self._runs = {(row["trial"], row["attempt"]): row["run_id"] for row in parsed}
+        self._runs = {(run.trial, run.attempt): run.run_id for run in journal.rows(self._path, record.Run)}
 
     def get(self, trial: int | None, attempt: int) -> str | None:
         """The run's ID. The sweep's own run is trial None, attempt 0."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sweeper import allowed
 from sweeper.errors import ConfigError
 
 
@@ -29,6 +30,7 @@ class Settings:
     keep_models: int = 5
     storage: Any = None
     study_name: str | None = None
+    allow: Sequence[str] = ()  # dotted names and prefixes that a `_target_` may be, beside allowed.NAMESPACES
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -41,7 +43,7 @@ def read(keys: dict[str, Any]) -> Settings:
     for key in keys:
         if key not in known:
             raise ConfigError(f"hydra.sweeper.{key} is not a setting. Choose from {', '.join(known)}.")
-    settings = Settings(**keys)
+    settings = Settings(**keys | {"allow": allowed.entries(keys.get("allow"))})
     if not settings.direction or not set(settings.directions) <= {"minimize", "maximize"}:
         given = settings.direction
         raise ConfigError(f"hydra.sweeper.direction={given}: give minimize or maximize, or a list of them.")

@@ -7,6 +7,7 @@ import inspect
 import multiprocessing
 import os
 import pickle
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 
 import cloudpickle
 import numpy as np
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.core.utils import run_job
 from hydra.types import HydraContext
@@ -25,6 +27,7 @@ from omegaconf import DictConfig, open_dict, read_write
 from sweeper.errors import Diverged, SweeperError
 from sweeper.events import Metrics
 from sweeper.executor import Call, Done, Raised, Ready, Reported, TrialJob
+from sweeper.secret import hide_in_output, without_credentials
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def _run(number: int, job: TrialJob | Call, work: Work, connection: Connection) 
         result = _run_trial(job, work, report)
         return Done(number, _values(result), _facts(getattr(result, "facts", {})))
     except (Exception, SystemExit) as error:
-        traceback.print_exc()  # into the slot's log
+        print(without_credentials(traceback.format_exc()), file=sys.stderr)  # into the slot's log
         return _raised(number, error)
 
 
@@ -77,7 +80,7 @@ def _run_trial(job: TrialJob, work: Work, report: Callable[..., bool]) -> Any:
         config.hydra.sweep.dir = work.config.hydra.sweep.dir  # not a new one for the present second
         config.hydra.sweep.subdir = job.subdir
     wants_report = "report" in inspect.signature(work.task).parameters
-    task = partial(work.task, report=report) if wants_report else work.task
+    task = partial(_task, partial(work.task, report=report) if wants_report else work.task)
     done = run_job(
         task_function=task,
         config=config,
@@ -86,6 +89,12 @@ def _run_trial(job: TrialJob, work: Work, report: Callable[..., bool]) -> Any:
         hydra_context=work.context,
     )
     return done.return_value
+
+
+def _task(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
+    """Hydra has just written down the config with all that was typed."""
+    hide_in_output(HydraConfig.get())
+    return task(config)
 
 
 def _raised(number: int, error: BaseException) -> Raised:

@@ -18,8 +18,10 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
+from sweeper import allowed
 from sweeper.errors import ConfigError
 from sweeper.events import State
+from sweeper.secret import HIDDEN, without_credentials
 from sweeper.settings import Settings
 from sweeper.space import Space
 
@@ -79,7 +81,7 @@ class Study:
 
     def _extension(self, trial: optuna.Trial) -> dict[str, Any]:
         for key, value in self.space.fixed_values():
-            trial.set_user_attr(key, value)
+            trial.set_user_attr(key, without_credentials(value))  # they are stored
         before = set(trial.params)
         try:
             self._extend(trial)
@@ -110,9 +112,9 @@ class Study:
 def _create(settings: Settings, sampler: BaseSampler, folder: Path) -> optuna.Study:
     try:
         study = optuna.create_study(
-            storage=_storage(settings.storage, folder),
+            storage=_storage(settings, folder),
             sampler=sampler,
-            pruner=_instantiate(settings.pruner, "hydra.sweeper.pruner"),
+            pruner=_instantiate(settings.pruner, "hydra.sweeper.pruner", settings.allow),
             study_name=settings.study_name or folder.name,
             directions=list(settings.directions),
             load_if_exists=True,
@@ -134,12 +136,14 @@ def _sampler(settings: Settings, space: Space) -> tuple[BaseSampler, int | None]
     """The sampler, and how many different trials it can draw where that is bounded."""
     node = settings.sampler
     if not _is_grid(node):
-        sampler = _instantiate(node, "hydra.sweeper.sampler")
+        sampler = _instantiate(node, "hydra.sweeper.sampler", settings.allow)
         if isinstance(sampler, GPSampler) and find_spec("torch") is None:  # Optuna notices after ten trials
             raise ConfigError("hydra/sweeper/sampler=gp needs PyTorch: python -m pip install 'sweeper[gp]'")
         return sampler, None
     grid = {key: _grid_points(key, of) for key, of in space.unconditional().items()}
-    sampler = instantiate({**OmegaConf.to_container(node, resolve=True), "search_space": grid}, _convert_="all")
+    keys = OmegaConf.to_container(node, resolve=True)
+    allowed.check(keys, "hydra.sweeper.sampler", settings.allow)
+    sampler = instantiate({**keys, "search_space": grid}, _convert_="all")
     return sampler, math.prod(len(points) for points in grid.values())
 
 
@@ -158,21 +162,29 @@ def _grid_points(key: str, of: Any) -> list[Any]:
     return [of.low + i * of.step for i in range(round((of.high - of.low) / of.step) + 1)]
 
 
-def _storage(storage: Any, folder: Path) -> BaseStorage | str:
+def _storage(settings: Settings, folder: Path) -> BaseStorage | str:
     """A journal in the sweep's folder unless the user names a database, a journal file or a node with `_target_`."""
+    storage = settings.storage
     if storage is None:
         return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
     if isinstance(storage, str) and storage.startswith("journal://"):
         return JournalStorage(JournalFileBackend(storage.removeprefix("journal://")))
-    return storage if isinstance(storage, str) else _instantiate(storage, "hydra.sweeper.storage")
+    if isinstance(storage, str):
+        if HIDDEN in storage:
+            raise ConfigError(f"hydra.sweeper.storage={storage}: put user and password in the place of {HIDDEN}.")
+        return storage
+    return _instantiate(storage, "hydra.sweeper.storage", settings.allow)
 
 
-def _instantiate(node: Any, key: str) -> Any:
+def _instantiate(node: Any, key: str, allow: Sequence[str]) -> Any:
     """The object that a config node describes, null keys left out; Hydra before 1.4 has already made it."""
     if not isinstance(node, DictConfig):
         return node
     try:
         keys = OmegaConf.to_container(node, resolve=True)
+        allowed.check(keys, key, allow)
         return instantiate({name: value for name, value in keys.items() if value is not None}, _convert_="all")
+    except ConfigError:
+        raise
     except Exception as error:
         raise ConfigError(f"{key}: {node.get('_target_')} refused its settings: {error}") from error

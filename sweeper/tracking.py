@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
+
+from sweeper.errors import ConfigError
+from sweeper.secret import HIDDEN, without_credentials
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,7 +27,6 @@ _LOUD = {  # they tell the terminal of what is raised anyway, or of each step of
     "mlflow.store.db.utils": logging.CRITICAL,
     "urllib3.connectionpool": logging.ERROR,
 }
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/\"']+@")
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,15 @@ def resolve(configured: str | None) -> str:
     """The URI to use: MLFLOW_TRACKING_URI, else `tracking.uri`, else `DEFAULT`.
 
     A relative sqlite path becomes absolute: every process must mean the same file, whatever its working folder.
+    Raises: ConfigError for one of a recorded command, whose password is left out.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or configured or DEFAULT
+    if HIDDEN in uri:
+        raise ConfigError(
+            f"tracking.uri={uri}: a recorded command comes without its password. Leave {HIDDEN}@ out, and set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
+        )
     return f"{_SQLITE}{Path(uri.removeprefix(_SQLITE)).absolute()}" if uri.startswith(_SQLITE) else uri
-
-
-def without_credentials(text: str) -> str:
-    """`http://user:secret@host` as `http://host`, anywhere in a text."""
-    return _CREDENTIALS.sub("", text)
 
 
 def connect(uri: str, experiment: str) -> tuple[MlflowClient, str]:
