@@ -10,6 +10,7 @@ from sweeper.errors import DataError
 
 SPLITS = ("train", "validation", "test")
 BATCH = 256  # images that a thread decodes before it asks for more
+LARGEST_SIDE = 4096  # pixels
 SHOWN = 5  # bad files named in an error
 
 Image = tuple[Path, int]  # a file and the number of its class
@@ -37,6 +38,8 @@ def load(
     """
     if channels not in (1, 3):
         raise DataError(f"dataset.channels={channels}: images are decoded to RGB or gray. Give 3 or 1.")
+    if image_size is not None and not (isinstance(image_size, int) and 0 < image_size <= LARGEST_SIDE):
+        raise DataError(f"dataset.image_size={image_size}: no side of an image. Give 1 to {LARGEST_SIDE} pixels.")
     folders = _find_splits(existing(path, "dataset.path"))
     classes = _find_classes(folders["train"])
     listed = {name: _list_images(folder, classes) for name, folder in folders.items()}

@@ -43,9 +43,13 @@ def read(keys: dict[str, Any]) -> Settings:
     for key in keys:
         if key not in known:
             raise ConfigError(f"hydra.sweeper.{key} is not a setting. Choose from {', '.join(known)}.")
+    for key in ("sampler", "pruner", "executor"):
+        if not hasattr(keys.get(key), "__dict__") and not isinstance(keys.get(key), Mapping):
+            raise ConfigError(f"hydra.sweeper.{key}={keys.get(key)}: choose one of the files, hydra/sweeper/{key}=…")
     settings = Settings(**keys | {"allow": allowed.entries(keys.get("allow"))})
-    if not settings.direction or not set(settings.directions) <= {"minimize", "maximize"}:
-        given = settings.direction
+    given = settings.direction
+    named = given if isinstance(given, Sequence) and given else (None,)
+    if not all(direction in ("minimize", "maximize") for direction in ((named,) if isinstance(named, str) else named)):
         raise ConfigError(f"hydra.sweeper.direction={given}: give minimize or maximize, or a list of them.")
     for key, low in (("n_trials", 1), ("n_jobs", 1), ("max_retries", 0), ("keep_models", 1)):
         value = getattr(settings, key)
