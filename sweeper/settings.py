@@ -55,6 +55,18 @@ def read(keys: dict[str, Any]) -> Settings:
         value = getattr(settings, key)
         if value is not None and (not isinstance(value, int) or value < low):
             raise ConfigError(f"hydra.sweeper.{key}={value}: give a whole number of at least {low}.")
+    for key, fits, wanted in (
+        ("params", lambda value: isinstance(value, Mapping), "ranges by key, {hparams.lr: 'interval(1e-4, 1e-2)'}"),
+        (
+            "spaces",
+            lambda value: isinstance(value, Sequence) and not isinstance(value, str),
+            "a list, [model, hparams]",
+        ),
+        ("study_name", lambda value: isinstance(value, str), "a text"),
+    ):
+        value = getattr(settings, key)
+        if value is not None and not fits(value):
+            raise ConfigError(f"hydra.sweeper.{key}={value}: give {wanted}, or null.")
     enqueue = settings.enqueue
     if not (enqueue is None or isinstance(enqueue, str) or _are_mappings(enqueue)):
         raise ConfigError(

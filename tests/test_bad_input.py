@@ -264,9 +264,11 @@ NAMES = [*inspect.signature(sweeper_settings.Settings).parameters, "typo"]
 
 @settings(steady, max_examples=300)
 @given(key=st.sampled_from(NAMES), value=JSON)
-def test_any_setting_is_taken_or_refused(key, value):
+def test_any_setting_is_taken_or_refused(key, value, loader):
     with told():
-        assert set(sweeper_settings.read(KEYS | {key: value}).directions) <= {"minimize", "maximize"}
+        found = sweeper_settings.read(KEYS | {key: value})
+        assert set(found.directions) <= {"minimize", "maximize"}
+        space.build(["x=1,2"], found.params, found.spaces, loader, lambda _: OmegaConf.create({"model": {"space": {}}}))
 
 
 @pytest.mark.parametrize("missing", KEYS)
