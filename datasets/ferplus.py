@@ -69,7 +69,7 @@ def _read_votes(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """Votes (N, 10) int64, for each emotion and for none, and the place (N,) of each row's usage in USAGES."""
     votes, usages = [], []
     for line, (usage, *counts) in _read_columns(file, ("Usage", *CLASSES, *NOBODY)):
-        if usage not in USAGES or not all(count.isdigit() for count in counts):
+        if usage not in USAGES or not all(count.isdigit() and len(count) < 5 for count in counts):
             got = b",".join([usage, *counts]).decode(errors="replace")
             raise _damaged(file, line, f"{got} instead of Training, PublicTest or PrivateTest and ten counts")
         usages.append(USAGES.index(usage))

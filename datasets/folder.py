@@ -10,6 +10,7 @@ from sweeper.errors import DataError
 
 SPLITS = ("train", "validation", "test")
 BATCH = 256  # images that a thread decodes before it asks for more
+LARGEST_SIDE = 4096  # pixels
 SHOWN = 5  # bad files named in an error
 
 Image = tuple[Path, int]  # a file and the number of its class
@@ -27,6 +28,8 @@ def load(
 ) -> Dataset:
     """The images under `path`/<class>/, or under `path`/train/<class>/ and, if there, /validation/ and /test/.
 
+    Links are followed wherever they lead: large data sets are often put together of them.
+
     image_size: pixels a side that all images are resized to; None keeps their size, which must then be the same.
     channels: 3 for RGB, 1 for gray.
     validation, test: fractions to hold out where the folder brings no such split; test is cut first, whatever the seed.
@@ -35,6 +38,8 @@ def load(
     """
     if channels not in (1, 3):
         raise DataError(f"dataset.channels={channels}: images are decoded to RGB or gray. Give 3 or 1.")
+    if image_size is not None and not (isinstance(image_size, int) and 0 < image_size <= LARGEST_SIDE):
+        raise DataError(f"dataset.image_size={image_size}: no side of an image. Give 1 to {LARGEST_SIDE} pixels.")
     folders = _find_splits(existing(path, "dataset.path"))
     classes = _find_classes(folders["train"])
     listed = {name: _list_images(folder, classes) for name, folder in folders.items()}
@@ -68,6 +73,9 @@ def _find_splits(root: Path) -> dict[str, Path]:
 
 def _find_classes(train: Path) -> tuple[str, ...]:
     classes = tuple(folder.name for folder in _folders(train))
+    unreadable = [name for name in classes if name.encode(errors="ignore").decode() != name]
+    if unreadable:
+        raise DataError(f"{train}: {unreadable!a} are no names in UTF-8. Rename these folders.")
     if len(classes) < 2:
         raise DataError(f"{train} holds {len(classes)} folders. Give it one for each class, at least two.")
     return classes

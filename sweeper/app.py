@@ -30,11 +30,12 @@ COMMANDS = {
 
 def train(cfg: DictConfig, report: Callable[..., bool] | None = None) -> Any:
     """The task that Hydra runs: a trial where a sweep listens to reports, else one training with records of its own."""
-    from sweeper import single, trial  # not before: `--help` needs none of it
+    from sweeper import secret, single, trial  # not before: `--help` needs none of it
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     if report:
         return trial.run(cfg, report, folder)
+    secret.hide_in_output(HydraConfig.get())
     try:
         return single.run(cfg, folder)
     except SweeperError as error:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import isfinite, prod
 from pathlib import Path
 
 import yaml
 
+from sweeper import plain, typed
 from sweeper.errors import DataError
 
 NAME = "model.yaml"
+LARGEST = 2**28  # numbers of an input; it would not fit into memory beside a network
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,20 @@ class Card:
 
 def read(folder: Path) -> Card:
     """Raises: FileNotFoundError if `folder` holds no model.yaml, DataError if it is damaged."""
-    path = folder / NAME
+    path, advice = folder / NAME, "Export the network again: python -m sweeper export"
+    row = plain.read(path, advice)
     try:
-        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Card(**{key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()})
-    except (yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError) as error:  # no mapping, or not of these keys
-        raise DataError(f"{path} is damaged: {error}. Export the network again: python -m sweeper export") from error
+        found = typed.make(Card, row)
+        _check(found)
+    except TypeError as error:  # a key too many or too few, or its value of another type
+        raise DataError(f"{path} is damaged: {error}. {advice}") from error
+    return found
+
+
+def _check(card: Card) -> None:
+    """Raises: TypeError if its fields do not fit each other."""
+    channels = card.input_shape[-1]
+    if not card.classes or min(card.input_shape) < 1 or prod(card.input_shape) > LARGEST:
+        raise TypeError(f"{len(card.classes)} classes and an input of {card.input_shape}")
+    if not len(card.mean) == len(card.std) == channels or not all(map(isfinite, card.mean)) or not min(card.std) > 0:
+        raise TypeError(f"mean {card.mean} and std {card.std} for {channels} channels")

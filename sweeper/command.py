@@ -8,16 +8,19 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from sweeper.secret import without_credentials
+
 _CONFIG_FLAGS = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp")
 
 
 def typed() -> str:
-    return shlex.join([*_program(), *sys.argv[1:]])
+    """Without passwords, as below: both are written down, and shown to others."""
+    return _joined(_program(), sys.argv[1:])
 
 
 def training(overrides: Iterable[str]) -> str:
     """Trains once with these overrides, found where this process found its config."""
-    return shlex.join([*_program(), *_config_flags(sys.argv[1:]), *overrides])
+    return _joined(_program(), _config_flags(sys.argv[1:]), overrides)
 
 
 def resuming(sweep: str) -> str:
@@ -32,6 +35,11 @@ def git_commit() -> str | None:
     """The commit of the working folder, with '+changes' behind it where files differ from it; None outside of git."""
     head = _git("rev-parse", "HEAD")
     return f"{head}+changes" if head and _git("status", "--porcelain", "--untracked-files=no") else head
+
+
+def _joined(*parts: Iterable[str]) -> str:
+    words = (word.encode(errors="replace").decode() for part in parts for word in part)  # a file name may be no text
+    return shlex.join(map(without_credentials, words))
 
 
 def _program() -> list[str]:

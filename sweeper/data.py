@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from sweeper.errors import DataError
 
 TEST_SEED = 0  # a test split that we cut is the same in every run: only so are two sweeps comparable
+LARGEST = 2**27  # pixels of an image file, 400 MB in RGB; an OPENCV_IO_MAX_IMAGE_PIXELS of the user wins
 BLOCK = 1000  # images whose pixels are counted at once; bincount copies them as int64
 
 
@@ -78,16 +80,27 @@ def assemble(
 def existing(path: str | Path, key: str) -> Path:
     """The file or folder that the user gave for `key`, say dataset.path. Raises: DataError if it is not there."""
     found = Path(path)
-    if not found.exists():
+    try:
+        is_there = found.exists()
+    except (OSError, ValueError):  # too long, or with a NUL
+        is_there = False
+    if not is_there:
         raise DataError(f"{key}={path}: {found.absolute()} does not exist. Give the path to it, absolute or from here.")
     return found
 
 
 def read_image(file: Path, channels: int) -> np.ndarray | None:
-    """(height, width, channels) uint8: RGB for 3 channels, gray for 1. None if `file` is no image that OpenCV reads."""
+    """(height, width, channels) uint8: RGB for 3 channels, gray for 1. None if `file` is no image that OpenCV reads.
+
+    None too for one that claims more than LARGEST pixels: a few bytes can claim more than memory holds.
+    """
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(LARGEST))
     import cv2
 
-    image = cv2.imread(str(file), cv2.IMREAD_COLOR if channels == 3 else cv2.IMREAD_GRAYSCALE)
+    try:
+        image = cv2.imread(str(file), cv2.IMREAD_COLOR if channels == 3 else cv2.IMREAD_GRAYSCALE)
+    except (cv2.error, UnicodeError):  # of more pixels, or with a name that is no text
+        return None
     if image is None:
         return None
     if channels == 3:

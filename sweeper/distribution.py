@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override, Quote, QuotedString, RangeSweep, Transformer
+from hydra.errors import HydraException
 from optuna import Trial
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from sweeper.errors import ConfigError
 
+MOST = 1_000_000  # values of a range that are listed
+LARGEST = 2**63  # Optuna's databases hold no larger whole numbers
 _NO_TEXT = {"null", "true", "false", "nan", "inf"}
 _LITERAL = ("[", "{", "'")  # how a category begins that Hydra reads as it stands
 
@@ -18,8 +22,15 @@ _LITERAL = ("[", "{", "'")  # how a category begins that Hydra reads as it stand
 def distribution(parsed: Override) -> BaseDistribution:
     """What Optuna draws from for a sweep override: interval, range, choice, `a,b,c` or glob, tagged or shuffled.
 
-    Raises: ConfigError if it is empty, or a logarithm is asked of what is not positive.
+    Raises: ConfigError if it is empty or too large, or a logarithm is asked of what is not positive.
     """
+    try:
+        return _distribution(parsed)
+    except (ValueError, OverflowError, TypeError, HydraException) as error:  # Optuna's, and those of casts to numbers
+        raise ConfigError(f"{parsed.input_line} cannot be searched: {error}") from error
+
+
+def _distribution(parsed: Override) -> BaseDistribution:
     sweep = parsed.value()
     if not parsed.is_sweep_override():
         raise ConfigError(f"{parsed.input_line} is no range. Give one, for instance choice(16, 32) or interval(0, 1).")
@@ -28,6 +39,8 @@ def distribution(parsed: Override) -> BaseDistribution:
             return _interval(parsed, sweep)
         case RangeSweep(shuffle=False):
             return _range(parsed, sweep)
+        case RangeSweep():
+            _values(parsed, sweep)
     choices = tuple(parsed.sweep_iterator(_category))
     if not choices:
         raise ConfigError(f"{parsed.input_line} leaves nothing to choose from. Give at least one value.")
@@ -77,6 +90,7 @@ def override(key: str, category: Any) -> str:
 
 def _interval(parsed: Override, sweep: IntervalSweep) -> BaseDistribution:
     low, high, log = sweep.start, sweep.end, "log" in sweep.tags
+    _check_finite(parsed, low, high)
     if not low < high:
         raise ConfigError(
             f"{parsed.input_line}: interval({low}, {high}) is empty. "
@@ -90,16 +104,35 @@ def _interval(parsed: Override, sweep: IntervalSweep) -> BaseDistribution:
 
 def _range(parsed: Override, sweep: RangeSweep) -> BaseDistribution:
     """Ends with the last value that the range reaches: its stop is excluded, as Python's."""
-    values = sorted(sweep.range())
-    if not values:
-        raise ConfigError(f"{parsed.input_line} is empty: the stop is excluded. Give start < stop.")
-    low, high, step, log = values[0], values[-1], abs(sweep.step), "log" in sweep.tags
+    values = _values(parsed, sweep)
+    low, high = sorted((values[0], values[-1]))
+    step, log = abs(sweep.step), "log" in sweep.tags
     _check_log(parsed, low, log)
     if log and step != 1:
         raise ConfigError(f"{parsed.input_line}: a logarithmic range has no step. Drop the step, or list the values.")
     if isinstance(low, int):
         return IntDistribution(low, high, log=log, step=step)
     return FloatDistribution(low, high, step=float(step))
+
+
+def _values(parsed: Override, sweep: RangeSweep) -> Sequence[float]:
+    """In the order of the range, at least one. Raises: ConfigError if there are none, or more than can be listed."""
+    bounds = sweep.start, sweep.stop, sweep.step
+    _check_finite(parsed, *bounds)
+    if not sweep.step:
+        raise ConfigError(f"{parsed.input_line}: a step of 0 leads nowhere. Leave it out, or give another.")
+    whole = all(isinstance(bound, int) for bound in bounds) and not sweep.shuffle
+    if not whole and abs((sweep.stop - sweep.start) / sweep.step) > MOST:
+        raise ConfigError(f"{parsed.input_line} has more than {MOST:,} values. Give a larger step, or an interval.")
+    values = range(*bounds) if whole else list(sweep.range())
+    if not values:
+        raise ConfigError(f"{parsed.input_line} is empty: the stop is excluded. Give start < stop.")
+    return values
+
+
+def _check_finite(parsed: Override, *bounds: float) -> None:
+    if not all(abs(bound) < LARGEST for bound in bounds):  # NaN is not, either
+        raise ConfigError(f"{parsed.input_line}: its ends are no numbers below {LARGEST:g}. Give others.")
 
 
 def _check_log(parsed: Override, low: float, log: bool) -> None:

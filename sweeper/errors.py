@@ -1,10 +1,15 @@
 """What went wrong in words for the user. Every message says what, where, what was got, and what to do."""
 
+from sweeper.secret import without_credentials
+
 
 class SweeperError(Exception):
     """Ends the program with its message alone: the text is meant for the user, a traceback would not help."""
 
     exit_code = 2
+
+    def __init__(self, text: str):
+        super().__init__(without_credentials(text))
 
 
 class ConfigError(SweeperError):

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
-from omegaconf import OmegaConf
 
-from sweeper import card, formats, pictures, record
+from sweeper import card, formats, pictures, plain, record, trial, typed
 from sweeper.data import Dataset, Split
+from sweeper.errors import DataError
 from sweeper.events import Metrics
-from sweeper.trial import dataset
 
 if TYPE_CHECKING:
     import keras
@@ -65,14 +64,14 @@ def test(sweep: Path, number: int) -> None:
 
     Raises: DataError or ConfigError if the trial's data set cannot be loaded any more.
     """
-    trial = next(trial for trial in record.read(sweep).trials if trial.number == number)
-    data = dataset(OmegaConf.load(trial.folder / record.CONFIG))
-    tested = evaluate(formats.load_keras(trial.model), data.test, data)
-    write(trial.folder, tested, data.classes)
-    folder = trial.folder / record.PICTURES
+    best = next(found for found in record.read(sweep).trials if found.number == number)
+    data = trial.dataset(trial.config(best.folder))
+    tested = evaluate(formats.load_keras(best.model), data.test, data)
+    write(best.folder, tested, data.classes)
+    folder = best.folder / record.PICTURES
     folder.mkdir(exist_ok=True)
-    metric = card.read(trial.folder).metric
-    pictures.save(pictures.curves(trial.curve, metric, trial.facts["best_epoch"]), folder / "curves.png")
+    metric = card.read(best.folder).metric
+    pictures.save(pictures.curves(best.curve, metric, best.facts["best_epoch"]), folder / "curves.png")
     pictures.save(pictures.confusion(tested.confusion(), data.classes), folder / "confusion.png")
     pictures.save(pictures.class_accuracy(tested.confusion(), data.classes), folder / "classes.png")
     shown = pictures.predictions(data.test.images, tested.right, tested.probabilities, data.classes)
@@ -103,5 +102,10 @@ def write(folder: Path, evaluation: Evaluation, classes: tuple[str, ...]) -> Non
 
 
 def read(folder: Path) -> Tested:
-    """Raises: FileNotFoundError if the network in `folder` was not tested."""
-    return Tested(**yaml.safe_load((folder / NAME).read_text(encoding="utf-8")))
+    """Raises: FileNotFoundError if the network in `folder` was not tested, DataError if its test.yaml is damaged."""
+    advice = "Delete it."
+    row = plain.read(folder / NAME, advice)
+    try:
+        return typed.make(Tested, row)
+    except TypeError as error:
+        raise DataError(f"{folder / NAME} is damaged: {error}. {advice}") from error

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import shutil
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
-from omegaconf import OmegaConf
 
-from sweeper import card, formats, journal, sweeps, text
+from sweeper import allowed, card, formats, journal, sweeps, text
 from sweeper.card import Card
 from sweeper.errors import ConfigError, DataError
 from sweeper.formats import Format
 from sweeper.predict import preprocess
 from sweeper.record import Trial
-from sweeper.trial import dataset
+from sweeper.trial import config, dataset
 
 if TYPE_CHECKING:
     import keras
@@ -51,6 +51,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--sweep", metavar="ID", help="its folder's name or path (default: the latest)")
     parser.add_argument("--format", choices=names, default=formats.KERAS.name, help="default: %(default)s")
     parser.add_argument("--out", metavar="DIR", type=Path, help="default: exports/SWEEP-NUMBER")
+    parser.add_argument(
+        "--allow",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a loader of your own, or a prefix such as my_project., that the trial's config.yaml may call",
+    )
 
 
 def run(args: Namespace) -> int:
@@ -59,7 +66,7 @@ def run(args: Namespace) -> int:
     name = _name(trial)
     out = args.out or Path("exports") / name.replace("/", "-")
     (format,) = (format for format in formats.FORMATS if format.name == args.format)
-    exported = export(trial, name, format, out)
+    exported = export(trial, name, format, out, allowed.entries(args.allow))
     print(
         f"Trial {name} -> {exported.file}, {exported.size / 1e6:.2f} MB.\n"
         f"Largest difference of a probability from the original on {exported.samples} validation images: "
@@ -69,9 +76,10 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def export(trial: Trial, name: str, format: Format, out: Path) -> Exported:
+def export(trial: Trial, name: str, format: Format, out: Path, allow: Sequence[str] = ()) -> Exported:
     """Writes the network of `trial`, called `name`, into the folder `out`, which appears only if the file is right.
 
+    allow: loaders that the trial's config.yaml may call beside those of sweeper.allowed.
     Other formats of the same trial in `out` stay; an export of another one is replaced.
     Raises: ConfigError if `out` holds something else, the network was not kept, a package is missing, or the format
     cannot express the network; DataError if the network or the trial's data set cannot be loaded any more.
@@ -80,7 +88,7 @@ def export(trial: Trial, name: str, format: Format, out: Path) -> Exported:
     formats.require(format, *format.converter)
     _check_kept(trial)
     described = replace(card.read(trial.folder), run_id=trial.run_id, trial=name)
-    images = preprocess(_samples(trial, described), described)
+    images = preprocess(_samples(trial, described, allow), described)
     network = formats.in_float32(_original(trial.model))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -126,11 +134,10 @@ def _check_kept(trial: Trial) -> None:
             )
 
 
-def _samples(trial: Trial, described: Card) -> np.ndarray:
+def _samples(trial: Trial, described: Card, allow: Sequence[str]) -> np.ndarray:
     """Validation images of the trial's own data set, evenly spread: (N, height, width, channels) uint8."""
     try:
-        cfg = OmegaConf.load(trial.folder / "config.yaml")
-        images = dataset(cfg).validation.images
+        images = dataset(config(trial.folder), allow).validation.images
     except (ConfigError, DataError, OSError) as error:
         raise DataError(
             f"An export is checked on the validation images that the trial was judged by, and they cannot be loaded: "

@@ -9,16 +9,20 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, BinaryIO, get_args
 
+from sweeper import typed
 from sweeper.errors import ConfigError, DataError
 from sweeper.events import EpochReported, Event
+from sweeper.secret import hide
+from sweeper.typed import Row
 
 NAME = "trials.jsonl"
 KINDS = {kind.__name__: kind for kind in get_args(Event)}
 _EPOCH = re.compile(r'{"event":"EpochReported","trial":(\d+),')  # how `write` begins the lines that are nine in ten
+_LATEST = 1e11  # seconds since 1970; a time beyond it is none
 
 
 class Journal:
@@ -53,7 +57,7 @@ class Journal:
 
     def write(self, event: Event) -> None:
         """All of it or nothing. Raises: OSError if the disk is full."""
-        row = {"event": type(event).__name__} | asdict(event)
+        row = {"event": type(event).__name__} | hide(asdict(event))
         line = json.dumps(row, default=_plain, separators=(",", ":")).encode() + b"\n"
         try:
             if self._file.write(line) < len(line):  # what had room
@@ -103,34 +107,59 @@ def read(folder: Path, *, epochs: bool | Callable[[int], bool] = True, until: in
         if epoch and not (epochs(int(epoch[1])) if callable(epochs) else epochs):
             continue
         row = parse(path, number, line)
-        kind = KINDS.get(row.pop("event", None))
+        kind = KINDS.get(str(row.pop("event", None)))
         if kind is None:
             continue
         try:
-            yield kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
-        except TypeError as error:  # a field too many or too few
+            event = typed.make(kind, row)
+            if not 0 <= event.time < _LATEST:
+                raise TypeError(f"time is {event.time}, not of this age")
+        except TypeError as error:  # a field too many or too few, or of another type
             raise DataError(
                 f"{path}, line {number}: {error}. Another version wrote it: read it with that one."
             ) from None
+        yield event
+
+
+def rows(path: Path, kind: type[Row]) -> Iterator[Row]:
+    """A .jsonl file as dataclasses; what they have no field for is left out. Nothing if there is no such file.
+
+    Raises: DataError naming the line if one is damaged.
+    """
+    known = {field.name for field in fields(kind)}
+    for number, line in lines(path) if path.exists() else ():
+        row = parse(path, number, line)
+        try:
+            yield typed.make(kind, {key: value for key, value in row.items() if key in known})
+        except TypeError as error:
+            raise DataError(f"{path}, line {number}: {error}. Delete that line.") from None
 
 
 def lines(path: Path, until: int | None = None) -> Iterator[tuple[int, str]]:
     """The whole lines of a .jsonl file with their numbers from 1. A torn last line is left out, and what lies after
-    the first `until` bytes."""
+    the first `until` bytes.
+
+    Raises: FileNotFoundError if there is none, DataError if it cannot be read.
+    """
+    if path.exists() and not path.is_file():  # to open a pipe would wait for ever
+        raise DataError(f"{path} is no file. Move it away.")
     left = math.inf if until is None else until
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, start=1):
-            left -= len(line)
-            if left < 0 or not line.endswith(b"\n"):
-                return
-            yield number, line.decode(errors="replace")
+    try:
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, start=1):
+                left -= len(line)
+                if left < 0 or not line.endswith(b"\n"):
+                    return
+                yield number, line.decode(errors="replace")
+    except PermissionError:
+        raise DataError(f"{path} may not be read by you. Ask whom it belongs to.") from None
 
 
 def parse(path: Path, number: int, line: str) -> dict[str, Any]:
     """Raises: DataError if the line is not a JSON object."""
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
         raise DataError(

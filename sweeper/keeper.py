@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper import checkpoint, pareto
 from sweeper.events import Event, TrialEnded, TrialStarted
-from sweeper.record import DUPLICATE_OF, MODEL, losses
+from sweeper.record import DUPLICATE_OF, MODEL, inside, losses
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,18 @@ class Keeper:
     def write(self, event: Event) -> None:
         match event:
             case TrialStarted():
-                self._folders[event.trial] = self._folder / event.folder
+                self._folders[event.trial] = self._own(event)
             case TrialEnded():
                 if event.state not in ("CRASHED", "INTERRUPTED"):
                     checkpoint.delete(self._folders[event.trial])
                 self._end(event)
+
+    def _own(self, event: TrialStarted) -> Path:
+        """The trial's folder. Raises: DataError if it lies elsewhere, also by a link: files are deleted there."""
+        what = f"The folder of trial {event.trial}"
+        folder = self._folder / inside(event.folder, what)
+        inside(os.path.relpath(folder.resolve(), self._folder.resolve()), what)
+        return folder
 
     def _end(self, event: TrialEnded) -> None:
         if event.state != "FINISHED" or DUPLICATE_OF in event.facts:

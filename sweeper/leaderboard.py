@@ -8,6 +8,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -41,7 +42,7 @@ COLUMNS = (
     Column("value", lambda row: " ".join(text.value(value) for value in row.trial.values or ()), 0),
     PARAMS,
     Column("epochs", lambda row: str(row.trial.facts.get("epochs", "")), 3),
-    Column("size", lambda row: text.size(row.trial.facts["parameters"]) if "parameters" in row.trial.facts else "", 4),
+    Column("size", lambda row: _size(row.trial.facts.get("parameters")), 4),
     Column("time", lambda row: text.duration(row.trial.seconds), 1),
     STATE,
     Column("run", lambda row: (row.trial.run_id or "")[:8], 5, "left"),
@@ -121,6 +122,10 @@ def _fitting(cells: dict[Column, list[str]], width: int) -> list[Column]:
 
 def _width(column: Column, cells: list[str]) -> int:
     return max(len(cell) for cell in (column.title, *cells))
+
+
+def _size(parameters: Any) -> str:
+    return text.size(parameters) if isinstance(parameters, int | float) else ""
 
 
 def _pipe(lines: Iterable[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 from sweeper import journal, record
@@ -21,8 +22,8 @@ class Ledger:
         self._runs: dict[tuple[int | None, int], str] = {}
         self._mirrored: dict[tuple[int | None, int], set[float]] = {}
         if self._path.exists():
-            for number, line in journal.lines(self._path):
-                self._take(**journal.parse(self._path, number, line))
+            for run in journal.rows(self._path, record.Run):
+                self._take(run)
             with open(self._path, "r+b") as file:
                 journal.cut_torn_line(file)
 
@@ -40,26 +41,26 @@ class Ledger:
 
     def add(self, trial: int | None, attempt: int, run_id: str) -> None:
         """The run begins, or goes on after its end."""
-        self._write(trial=trial, attempt=attempt, run_id=run_id)
+        self._write(record.Run(trial, run_id, attempt))
 
     def complete(self, trial: int | None, attempt: int, time: float) -> None:
         """MLflow has all of the run up to the event of this time: its end, or the test of its network."""
-        self._write(trial=trial, attempt=attempt, run_id=self._runs[trial, attempt], mirrored=time)
+        self._write(record.Run(trial, self._runs[trial, attempt], attempt, time))
 
-    def _write(self, **row: int | float | str | None) -> None:
-        self._take(**row)
+    def _write(self, run: record.Run) -> None:
+        self._take(run)
         with open(self._path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(json.dumps(asdict(run)) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
-    def _take(self, trial: int | None, attempt: int, run_id: str, mirrored: float | None = None) -> None:
-        key = trial, attempt
-        if trial is None and self._runs.get(key) != run_id:
+    def _take(self, run: record.Run) -> None:
+        key = run.trial, run.attempt
+        if run.trial is None and self._runs.get(key) != run.run_id:
             self._runs.clear()  # another store, or the run was deleted: the runs inside are none of the new one's
             self._mirrored.clear()
-        self._runs[key] = run_id
-        if mirrored is None:
+        self._runs[key] = run.run_id
+        if run.mirrored is None:
             self._mirrored.pop(key, None)
         else:
-            self._mirrored.setdefault(key, set()).add(mirrored)
+            self._mirrored.setdefault(key, set()).add(run.mirrored)

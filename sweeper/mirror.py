@@ -15,6 +15,7 @@ from sweeper.events import Event, SweepEnded
 from sweeper.ledger import Ledger
 from sweeper.run_store import RunStore
 from sweeper.runs import Runs
+from sweeper.secret import without_credentials
 
 _FLUSH_SECONDS = 5.0  # how far the curves of a running trial may lag behind in `mlflow ui`
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds between two attempts to reach MLflow
@@ -81,7 +82,7 @@ class Mirror:
 
     @property
     def _name(self) -> str:
-        return f"MLflow at {tracking.without_credentials(self._uri)}"
+        return f"MLflow at {without_credentials(self._uri)}"
 
     def _work(self) -> None:
         try:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
-from sweeper import card, record
+from sweeper import card, formats, plain, record
 
 
 def log_best(run_id: str, uri: str, folder: Path) -> str:
@@ -21,7 +19,7 @@ def log_best(run_id: str, uri: str, folder: Path) -> str:
     from mlflow.models import Model, ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    network = keras.models.load_model(folder / record.MODEL, compile=False)
+    network = formats.load_keras(folder / record.MODEL)
     batches = [
         Schema([TensorSpec(np.dtype(np.float32), (-1, *shape[1:]))])
         for shape in (network.input_shape, network.output_shape)
@@ -36,6 +34,6 @@ def log_best(run_id: str, uri: str, folder: Path) -> str:
         model=network,
         signature=ModelSignature(*batches),
         pip_requirements=[f"keras=={keras.__version__}", f"tensorflow=={tf.__version__}"],  # to infer them takes 11 s
-        metadata=yaml.safe_load((folder / card.NAME).read_text()),
+        metadata=plain.read(folder / card.NAME, "Train it again."),
     )
     return logged.model_uri

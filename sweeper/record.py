@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +27,17 @@ CONFIG = "config.yaml"  # in a trial's folder: its config, resolved
 MODEL = "model.keras"  # there too: the network of its best epoch
 PICTURES = "pictures"  # there too, of the best trial: what its network does on the test images
 DUPLICATE_OF = "duplicate_of"  # the fact of a trial that was not trained: the one whose values it has
-RUNS = "mlflow.jsonl"  # {"trial": 3, "attempt": 0, "run_id": "…"} a line; those for the sweep itself have trial null
+RUNS = "mlflow.jsonl"  # a Run a line
+
+
+@dataclass(frozen=True)
+class Run:
+    """A line of RUNS."""
+
+    trial: int | None  # None: the sweep itself
+    run_id: str
+    attempt: int = 0
+    mirrored: float | None = None  # the time of an event: MLflow has the run up to it
 
 
 @dataclass(frozen=True)
@@ -133,7 +144,7 @@ def read(folder: Path, *, curves: bool = True) -> Sweep:
 def replay(folder: Path, events: Iterable[Event]) -> Sweep:
     """The state of a sweep after these events. A trial that starts again leaves its earlier attempt behind.
 
-    Raises: DataError if no sweep starts in them.
+    Raises: DataError if no sweep starts in them, or a trial does not fit it.
     """
     sweep, sweep_end = None, None
     starts, ends, tests, curves, times = {}, {}, {}, {}, {}  # each by trial number; times: of the trial's last event
@@ -163,7 +174,22 @@ def replay(folder: Path, events: Iterable[Event]) -> Sweep:
         )
         for number in sorted(starts)
     )
-    return Sweep(folder, sweep, tuple(trials), sweep_end, runs.get(None))
+    found = Sweep(folder, sweep, tuple(trials), sweep_end, runs.get(None))
+    for trial in found.trials:
+        wanted = trial.state == "FINISHED" or trial.values is not None
+        if wanted and len(trial.values or ()) != len(sweep.directions):
+            raise DataError(
+                f"{folder / journal.NAME}: trial {trial.number} has the values {trial.values} for {sweep.directions}. "
+                "Delete its lines."
+            )
+    return found
+
+
+def inside(path: str, what: str) -> str:
+    """`path` if it stays in the folder that it is relative to. Raises: DataError if it leads out of it."""
+    if os.path.isabs(path) or ".." in Path(path).parts or "\0" in path:
+        raise DataError(f"{what} is {path!r}, outside of the sweep's. Nothing there is touched: give one inside.")
+    return path
 
 
 def _trial(
@@ -173,7 +199,7 @@ def _trial(
         start.trial,
         start.params,
         start.command,
-        folder / start.folder,
+        folder / inside(start.folder, f"{folder / journal.NAME}: the folder of trial {start.trial}"),
         curve=tuple(curve),
         started=start.time,
         attempt=start.attempt,
@@ -188,8 +214,5 @@ def _trial(
 
 def run_ids(folder: Path) -> dict[int | None, str]:
     """MLflow's run of the last attempt of each trial; the sweep's own under None. Empty where nothing was mirrored."""
-    path = folder / RUNS
-    if not path.exists():
-        return {}
-    rows = (journal.parse(path, number, line) for number, line in journal.lines(path))
-    return {row["trial"]: row["run_id"] for row in sorted(rows, key=lambda row: row["attempt"])}
+    runs = sorted(journal.rows(folder / RUNS, Run), key=lambda run: run.attempt)
+    return {run.trial: run.run_id for run in runs}

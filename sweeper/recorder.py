@@ -19,6 +19,7 @@ from sweeper.keeper import Keeper
 from sweeper.limits import Limits
 from sweeper.mirror import Mirror
 from sweeper.progress import Progress
+from sweeper.secret import hide
 from sweeper.tracking import Tracking, describe
 
 _PATIENCE, _IMPATIENCE = 60.0, 10.0  # seconds that a finished, a broken-off sweep waits for MLflow
@@ -55,7 +56,7 @@ def begin(
         command.git_commit(),
         time.time(),
         choices,
-        tuple(hydra.overrides.task),
+        tuple(hide(list(hydra.overrides.task))),
     )
 
 

@@ -20,6 +20,7 @@ from sweeper.ledger import Ledger
 from sweeper.record import Sweep
 from sweeper.run_store import RunStore
 from sweeper.runs import Runs
+from sweeper.secret import without_credentials
 
 KILLED = "its process was lost"  # why a sweep ended that has no end in its journal
 
@@ -74,7 +75,7 @@ def replay(folder: Path, *, experiment: str, uri: str) -> Replayed:
         if not tracking.is_temporary(error):
             raise
         raise ConfigError(
-            f"MLflow at {tracking.without_credentials(uri)} cannot be reached: {tracking.describe(error)}\n"
+            f"MLflow at {without_credentials(uri)} cannot be reached: {tracking.describe(error)}\n"
             "Start it, or give another --uri. What it has got by now will not be written again."
         ) from error
     return Replayed(len(ledger), len(store.created), len(store.written - store.created), tuple(refused))
@@ -135,7 +136,7 @@ def _log_best(sweep: Sweep, uri: str) -> tuple[bool, str | None]:
 
 
 def _told(sweep: Sweep, uri: str, replayed: Replayed, logged: bool) -> str:
-    where = f"MLflow at {tracking.without_credentials(uri)}"
+    where = f"MLflow at {without_credentials(uri)}"
     if not (replayed.created or replayed.completed or logged):
         return f"Sweep {sweep.id}: {where} has all {replayed.runs} runs of it; nothing was added."
     network = ", and the best network" if logged else ""

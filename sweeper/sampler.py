@@ -6,7 +6,6 @@ import math
 from importlib.util import find_spec
 from typing import Any
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIIISampler, NSGAIISampler, TPESampler
@@ -17,6 +16,7 @@ from sweeper.errors import ConfigError
 from sweeper.settings import Settings
 from sweeper.space import Space
 
+_KEY = "hydra.sweeper.sampler"
 _QMC = "optuna.samplers.QMCSampler"
 _CONSTRAINED = (TPESampler, NSGAIISampler, NSGAIIISampler, GPSampler)
 
@@ -29,15 +29,15 @@ def build(settings: Settings, space: Space, drawn: int) -> tuple[BaseSampler, in
     node = settings.sampler
     if not _is_grid(node):
         node = _reseeded(node, drawn)
-        sampler = nodes.made(node, "hydra.sweeper.sampler")
+        sampler = nodes.made(node, _KEY, settings.allow)
         _check(sampler, settings)
         if settings.constraints and feasibility.OPTIONS:
-            sampler = nodes.made(node, "hydra.sweeper.sampler", **feasibility.OPTIONS)
+            sampler = nodes.made(node, _KEY, settings.allow, **feasibility.OPTIONS)
         if isinstance(sampler, GPSampler) and find_spec("torch") is None:  # Optuna notices after ten trials
             raise ConfigError("hydra/sweeper/sampler=gp needs PyTorch: python -m pip install 'sweeper[gp]'")
         return sampler, None
     grid = {key: _grid_points(key, of) for key, of in space.unconditional().items()}
-    sampler = instantiate({**OmegaConf.to_container(node, resolve=True), "search_space": grid}, _convert_="all")
+    sampler = nodes.made(node, _KEY, settings.allow, search_space=grid)
     _check(sampler, settings)
     return sampler, math.prod(len(points) for points in grid.values())
 

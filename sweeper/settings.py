@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweeper import constraints
+from sweeper import allowed, constraints
 from sweeper.errors import ConfigError
 
 
@@ -37,6 +37,7 @@ class Settings:
     keep_models: int = 5
     storage: Any = None
     study_name: str | None = None
+    allow: Sequence[str] = ()  # dotted names and prefixes that a `_target_` may be, beside allowed.NAMESPACES
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -49,9 +50,13 @@ def read(keys: dict[str, Any]) -> Settings:
     for key in keys:
         if key not in known:
             raise ConfigError(f"hydra.sweeper.{key} is not a setting. Choose from {', '.join(known)}.")
-    settings = Settings(**keys)
-    if not settings.direction or not set(settings.directions) <= {"minimize", "maximize"}:
-        given = settings.direction
+    for key in ("sampler", "pruner", "executor"):
+        if not hasattr(keys.get(key), "__dict__") and not isinstance(keys.get(key), Mapping):
+            raise ConfigError(f"hydra.sweeper.{key}={keys.get(key)}: choose one of the files, hydra/sweeper/{key}=…")
+    settings = Settings(**keys | {"allow": allowed.entries(keys.get("allow"))})
+    given = settings.direction
+    named = given if isinstance(given, Sequence) and given else (None,)
+    if not all(direction in ("minimize", "maximize") for direction in ((named,) if isinstance(named, str) else named)):
         raise ConfigError(f"hydra.sweeper.direction={given}: give minimize or maximize, or a list of them.")
     for key, low in (("n_trials", 1), ("n_jobs", 1), ("max_retries", 0), ("keep_models", 1)):
         value = getattr(settings, key)
@@ -64,6 +69,18 @@ def read(keys: dict[str, Any]) -> Settings:
         seconds = getattr(settings, key)
         if seconds is not None and (not isinstance(seconds, int | float) or not 0 < seconds < math.inf):
             raise ConfigError(f"hydra.sweeper.{key}={seconds}: give seconds above 0, or null.")
+    for key, fits, wanted in (
+        ("params", lambda value: isinstance(value, Mapping), "ranges by key, {hparams.lr: 'interval(1e-4, 1e-2)'}"),
+        (
+            "spaces",
+            lambda value: isinstance(value, Sequence) and not isinstance(value, str),
+            "a list, [model, hparams]",
+        ),
+        ("study_name", lambda value: isinstance(value, str), "a text"),
+    ):
+        value = getattr(settings, key)
+        if value is not None and not fits(value):
+            raise ConfigError(f"hydra.sweeper.{key}={value}: give {wanted}, or null.")
     enqueue = settings.enqueue
     if not (enqueue is None or isinstance(enqueue, str) or _are_mappings(enqueue)):
         raise ConfigError(

@@ -7,6 +7,7 @@ import inspect
 import multiprocessing
 import os
 import pickle
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 
 import cloudpickle
 import numpy as np
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.core.utils import run_job
 from hydra.types import HydraContext
@@ -26,6 +28,7 @@ from sweeper import states
 from sweeper.errors import SweeperError
 from sweeper.events import Metrics
 from sweeper.executor import Call, Done, Raised, Ready, Reported, TrialJob
+from sweeper.secret import hide_in_output, without_credentials
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def _run(number: int, job: TrialJob | Call, work: Work, connection: Connection) 
         facts = _facts(getattr(result, "facts", {}))
         return Done(number, _values(result), facts | {key: last[key] for key in last if key not in facts})
     except (Exception, SystemExit) as error:
-        traceback.print_exc()  # into the slot's log
+        print(without_credentials(traceback.format_exc()), file=sys.stderr)  # into the slot's log
         return _raised(number, error)
 
 
@@ -82,7 +85,7 @@ def _run_trial(job: TrialJob, work: Work, report: Callable[..., bool]) -> Any:
         config.hydra.sweep.dir = work.config.hydra.sweep.dir  # not a new one for the present second
         config.hydra.sweep.subdir = job.subdir
     wants_report = "report" in inspect.signature(work.task).parameters
-    task = partial(work.task, report=report) if wants_report else work.task
+    task = partial(_task, partial(work.task, report=report) if wants_report else work.task)
     done = run_job(
         task_function=task,
         config=config,
@@ -91,6 +94,12 @@ def _run_trial(job: TrialJob, work: Work, report: Callable[..., bool]) -> Any:
         hydra_context=work.context,
     )
     return done.return_value
+
+
+def _task(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
+    """Hydra has just written down the config with all that was typed."""
+    hide_in_output(HydraConfig.get())
+    return task(config)
 
 
 def _raised(number: int, error: BaseException) -> Raised:

@@ -125,7 +125,7 @@ def parse(lines: Iterable[str], loader: ConfigLoader, origin: str = "") -> dict[
     for line in lines:
         try:
             parsed = parser.parse_overrides([line])[0]  # only the plural form knows the loader, which a glob needs
-        except HydraException as error:
+        except (HydraException, ValueError, OverflowError, RecursionError) as error:  # a cast of no number, for one
             raise ConfigError(f"{origin}{line} cannot be read: {error}") from None
         if not parsed.is_hydra_override():
             found[parsed.get_key_element()] = parsed

@@ -86,7 +86,7 @@ def write_csv(path: Path, standings: Iterable[Standing]) -> None:
 def _words(sweep: Sweep, group: str) -> list[str]:
     """Which file of a config group each trial used. One that ended early did not tell: it shares its sweep's."""
     shared = sweep.started.choices.get(group, "")
-    return [trial.params.get(group, trial.facts.get(group, shared)) for trial in sweep.trials]
+    return [str(trial.params.get(group, trial.facts.get(group, shared))) for trial in sweep.trials]
 
 
 def _standing(

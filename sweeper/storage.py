@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
-from sweeper import journal
-from sweeper import node as nodes
+from sweeper import journal, node
+from sweeper.errors import ConfigError
+from sweeper.secret import HIDDEN
+from sweeper.settings import Settings
 
 JOURNAL = "study.journal"
 
 
-def build(storage: Any, folder: Path) -> BaseStorage | str:
+def build(settings: Settings, folder: Path) -> BaseStorage | str:
     """From `hydra.sweeper.storage`: null, a database's URL, `journal://PATH`, or a node with `_target_`."""
+    storage = settings.storage
     if storage is None:
         own = folder / JOURNAL
         own.with_name(f"{own.name}.lock").unlink(missing_ok=True)  # a killed process' own: nobody else writes there
         return _journal(own)
     if isinstance(storage, str) and storage.startswith("journal://"):
         return _journal(Path(storage.removeprefix("journal://")))
-    return storage if isinstance(storage, str) else nodes.made(storage, "hydra.sweeper.storage")
+    if isinstance(storage, str):
+        if HIDDEN in storage:
+            raise ConfigError(f"hydra.sweeper.storage={storage}: put user and password in the place of {HIDDEN}.")
+        return storage
+    return node.made(storage, "hydra.sweeper.storage", settings.allow)
 
 
 def _journal(path: Path) -> JournalStorage:

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from sweeper import constraints, feasibility, node, sampler, storage
 from sweeper.errors import ConfigError
 from sweeper.record import Trial
+from sweeper.secret import without_credentials
 from sweeper.settings import Settings
 from sweeper.space import Space
 from sweeper.states import BAD, OPEN, State
@@ -102,7 +103,7 @@ class Study:
 
     def _extension(self, trial: optuna.Trial) -> dict[str, Any]:
         for key, value in self.space.fixed_values():
-            trial.set_user_attr(key, value)
+            trial.set_user_attr(key, without_credentials(value))  # they are stored
         before = set(trial.params)
         try:
             self._extend(trial)
@@ -155,9 +156,9 @@ class Study:
 def _create(settings: Settings, drawing: BaseSampler, folder: Path) -> optuna.Study:
     try:
         study = optuna.create_study(
-            storage=storage.build(settings.storage, folder),
+            storage=storage.build(settings, folder),
             sampler=drawing,
-            pruner=node.made(settings.pruner, "hydra.sweeper.pruner"),
+            pruner=node.made(settings.pruner, "hydra.sweeper.pruner", settings.allow),
             study_name=settings.study_name or folder.name,
             directions=list(settings.directions),
             load_if_exists=True,

@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.types import HydraContext
-from hydra.utils import get_method, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from sweeper import enqueue, objectives, resume, space, tracking
+from sweeper import allowed, enqueue, objectives, record, resume, space, tracking
 from sweeper.coordinator import Coordinator
 from sweeper.errors import ConfigError
 from sweeper.events import SweepStarted
@@ -50,6 +51,7 @@ def run(
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(folder) if settings.resume else claim(folder)))
         executor: Executor = stack.enter_context(closing(_executor(settings)))
+        HydraConfig.instance().set_config(config)  # so that slots know hydra.sweeper.allow between trials, too
         # The slots import TensorFlow while this process composes and imports MLflow.
         executor.start(Work(context, config, task, Singleton.get_state()).pickled(), str(folder / "slots"))
         started = _begun(settings, config)
@@ -136,12 +138,10 @@ def _study(
 
 def _extension(settings: Settings, config: DictConfig) -> Callable[[Any], None] | None:
     """The user's own function of a trial, which adds dimensions in Python."""
-    if settings.custom_search_space is None:
+    path = settings.custom_search_space
+    if path is None:
         return None
-    try:
-        return partial(get_method(settings.custom_search_space), config)
-    except Exception as error:
-        raise ConfigError(f"hydra.sweeper.custom_search_space={settings.custom_search_space}: {error}") from error
+    return partial(allowed.function(path, "hydra.sweeper.custom_search_space", settings.allow), config)
 
 
 def _executor(settings: Settings) -> Executor:
@@ -149,7 +149,9 @@ def _executor(settings: Settings) -> Executor:
         raise ConfigError(
             "hydra.sweeper.executor=null: nothing would run the trials. Choose hydra/sweeper/executor=local"
         )
-    return instantiate(settings.executor, slots=settings.n_jobs, most=settings.n_trials)
+    keys = OmegaConf.to_container(settings.executor, resolve=True)
+    allowed.check(keys, "hydra.sweeper.executor", settings.allow)
+    return instantiate(keys, slots=settings.n_jobs, most=settings.n_trials)
 
 
 def _naming(config: DictConfig, context: HydraContext) -> Callable[[int, list[str]], str]:
@@ -159,7 +161,7 @@ def _naming(config: DictConfig, context: HydraContext) -> Callable[[int, list[st
         trial = context.config_loader.load_sweep_config(config, overrides)
         with read_write(trial.hydra), open_dict(trial.hydra):
             trial.hydra.job.id = trial.hydra.job.num = number
-        return str(trial.hydra.sweep.subdir)
+        return record.inside(str(trial.hydra.sweep.subdir), "hydra.sweep.subdir")
 
     by_number = OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"] == "${hydra.job.num}"
     return (lambda number, overrides: str(number)) if by_number else composed  # to compose takes 0.1 s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from sweeper import journal, record, text
@@ -18,7 +19,7 @@ def all(root: Path = Path(".")) -> list[Path]:
     found = []
     for top in TOPS:
         for folder, subfolders, files in os.walk(root / top):
-            if journal.NAME in files:
+            if journal.NAME in files and _is_file(Path(folder, journal.NAME)):
                 found.append(Path(folder))
                 subfolders.clear()  # trials, thousands perhaps
     return sorted(found, key=lambda folder: (_started(folder), folder.name), reverse=True)
@@ -29,7 +30,7 @@ def find(id: str | None, root: Path = Path(".")) -> Sweep:
 
     Raises: ConfigError naming the known ones if there is none or more than one, DataError if its journal is damaged.
     """
-    if id and (root / id / journal.NAME).is_file():
+    if id and _is_file(root / id / journal.NAME):
         return record.read(root / id, curves=False)
     known = all(root)
     if not known:
@@ -66,7 +67,7 @@ def find_trial(run: str, sweep: str | None, root: Path = Path(".")) -> Trial:
     if run == "best":
         return _best(find(sweep, root) if sweep else _latest_with_result(root))
     owner, _, number = run.rpartition("/")
-    if number.isdigit() and (owner or sweep):
+    if re.fullmatch("[0-9]{1,9}", number) and (owner or sweep):
         return _numbered(find(owner or sweep, root), int(number))
     return _of_run_id(run, [find(sweep, root).folder] if sweep else all(root))
 
@@ -126,6 +127,14 @@ def _finished(sweep: Sweep, trial: Trial) -> Trial:
             f"Name a finished one, or train it again: {trial.command}"
         )
     return trial
+
+
+def _is_file(path: Path) -> bool:
+    """A name that is too long is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _started(folder: Path) -> float:

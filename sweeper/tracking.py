@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
+
+from sweeper.errors import ConfigError
+from sweeper.secret import HIDDEN, without_credentials
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,7 +28,6 @@ _LOUD = {  # they tell the terminal of what is raised anyway, or of each step of
     "mlflow.store.db.utils": logging.CRITICAL,
     "urllib3.connectionpool": logging.ERROR,
 }
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/\"']+@")
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,17 @@ def read(config: DictConfig, choices: DictConfig, otherwise: str) -> Tracking:
 
 
 def resolve(configured: str | None) -> str:
-    """The URI to use: MLFLOW_TRACKING_URI, else `tracking.uri`, else `DEFAULT`."""
-    return absolute(os.environ.get("MLFLOW_TRACKING_URI") or configured or DEFAULT)
+    """The URI to use: MLFLOW_TRACKING_URI, else `tracking.uri`, else `DEFAULT`.
+
+    Raises: ConfigError for one of a recorded command, whose password is left out.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or configured or DEFAULT
+    if HIDDEN in uri:
+        raise ConfigError(
+            f"tracking.uri={uri}: a recorded command comes without its password. Leave {HIDDEN}@ out, and set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
+        )
+    return absolute(uri)
 
 
 def absolute(uri: str) -> str:
@@ -62,11 +72,6 @@ def remembered(folder: Path) -> dict[str, str]:
     """`uri`, without credentials, and `experiment` of the sweep in this folder. Empty where none was mirrored."""
     path = folder / NAME
     return dict(OmegaConf.load(path)) if path.exists() else {}
-
-
-def without_credentials(text: str) -> str:
-    """`http://user:secret@host` as `http://host`, anywhere in a text."""
-    return _CREDENTIALS.sub("", text)
 
 
 def connect(uri: str, experiment: str) -> tuple[MlflowClient, str]:

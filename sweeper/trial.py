@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import Any
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from sweeper import cache, checkpoint, costs, objectives
+from sweeper import allowed, cache, checkpoint, costs, objectives, plain, text
 from sweeper.card import Card
 from sweeper.data import Dataset
-from sweeper.errors import ConfigError
+from sweeper.errors import ConfigError, DataError
 from sweeper.events import Metrics, Report
 from sweeper.record import CONFIG, MODEL
+from sweeper.secret import without_credentials
 
 HPARAMS = {"lr": (0.0, math.inf), "dropout": (0.0, 1.0), "weight_decay": (0.0, math.inf)}  # from, to below
 
@@ -48,7 +51,7 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
     trainer = make(cfg, "trainer")
     folder.mkdir(parents=True, exist_ok=True)
     saved = checkpoint.read(folder) if is_of(cfg, folder) else None  # by an attempt whose process died
-    OmegaConf.save(cfg, folder / CONFIG, resolve=True)
+    (folder / CONFIG).write_text(_text(cfg), encoding="utf-8")
     from sweeper import fit, pipeline, views  # TensorFlow starts here
 
     fit.reset(cfg.seed, trainer.precision)
@@ -83,38 +86,68 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
 def is_of(cfg: DictConfig, folder: Path) -> bool:
     """Whether the trial in `folder`, if there is one, has this config."""
     path = folder / CONFIG
-    return path.exists() and path.read_text(encoding="utf-8") == OmegaConf.to_yaml(cfg, resolve=True)
+    return path.exists() and path.read_text(encoding="utf-8") == _text(cfg)
 
 
-def dataset(cfg: DictConfig) -> Dataset:
+def config(folder: Path) -> DictConfig:
+    """Of the trial in `folder`, which may be a stranger's: an interpolation in it could tell what is on this machine.
+
+    Raises: FileNotFoundError if `folder` holds no config.yaml, DataError if it is damaged or not resolved.
+    """
+    advice = "It should be as the training wrote it."
+    keys = plain.read(folder / CONFIG, advice)
+    if not isinstance(keys.get("dataset"), dict) or "${" in (folder / CONFIG).read_text(encoding="utf-8"):
+        raise DataError(f"{folder / CONFIG} is no config of a trial, with a dataset and all values resolved. {advice}")
+    return OmegaConf.create(keys)
+
+
+def dataset(cfg: DictConfig, allow: Sequence[str] = ()) -> Dataset:
     """Of the config group, from the folder `cache` if it was loaded before.
 
     Raises: as `make`, and DataError from the loader.
     """
-    load = partial(make, cfg, "dataset")
+    load = partial(make, cfg, "dataset", allow)
     missing = OmegaConf.missing_keys(cfg.dataset)
     if missing or not cfg.get("cache"):
         return load()
-    keys = OmegaConf.to_container(cfg.dataset, resolve=True)
-    keys.pop("space", None)
+    keys = _keys(cfg, "dataset", allow)
     return cache.load(keys, load, Path(cfg.cache).expanduser())
 
 
-def make(cfg: DictConfig, group: str, **known: Any) -> Any:
+def make(cfg: DictConfig, group: str, allow: Sequence[str] = (), **known: Any) -> Any:
     """What the `_target_` of a config group makes of the group's keys (but `space`, the sweep's) and of `known`.
 
-    Raises: ConfigError if a key has no value yet, or its target refuses one.
+    allow: targets beside those of sweeper.allowed and of the command line.
+    Raises: ConfigError if a key has no value yet, its target refuses one, or is not permitted.
     """
+    keys = _keys(cfg, group, allow)
     try:
-        keys = OmegaConf.to_container(cfg[group], resolve=True, throw_on_missing=True)
-        keys.pop("space", None)
         return instantiate(keys, _partial_=True, _convert_="all")(**known)
-    except MissingMandatoryValue as error:
-        key = error.full_key
-        raise ConfigError(f"{key} has no value and {cfg[group]._target_} needs one. Give it: {key}=…") from None
+    except OSError as error:
+        raise DataError(f"{group}: {error}. Give files that may be read.") from error
     except (TypeError, ValueError, InstantiationException) as error:
         given = ", ".join(f"{group}.{key}={value}" for key, value in keys.items() if key != "_target_")
         raise ConfigError(f"{cfg[group]._target_} refuses what it was given ({given}): {error}") from error
+
+
+def _keys(cfg: DictConfig, group: str, allow: Sequence[str]) -> dict[str, Any]:
+    """Plain, resolved and checked."""
+    try:
+        keys = OmegaConf.to_container(cfg[group], resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        key = error.full_key
+        raise ConfigError(f"{key} has no value and {cfg[group]._target_} needs one. Give it: {key}=…") from None
+    except (OmegaConfBaseException, ValueError) as error:  # an interpolation that leads nowhere; no group at all
+        raise ConfigError(f"{group}: {text.first_line(str(error))}") from error
+    if not isinstance(keys, dict) or "_target_" not in keys:
+        raise ConfigError(f"{group} has no _target_, the function that makes it. Choose one of its files: {group}=…")
+    keys.pop("space", None)
+    allowed.check(keys, group, (*allow, *allowed.typed()))
+    return keys
+
+
+def _text(cfg: DictConfig) -> str:
+    return without_credentials(OmegaConf.to_yaml(cfg, resolve=True))
 
 
 def _told_to(schedule: Any, report: Report) -> Report:

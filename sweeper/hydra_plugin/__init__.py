@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -23,7 +22,6 @@ class StudySweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._context, self._task, self._config = hydra_context, task_function, config
-        HydraConfig.instance().set_config(config)
 
     def sweep(self, arguments: list[str]) -> None:
         """Leaves by SystemExit unless the sweep finished, with its reason on stderr."""
