@@ -117,7 +117,7 @@ def describe(error: Exception) -> str:
 
 @contextmanager
 def _alone(uri: str) -> Iterator[None]:
-    """One process at a time creates or migrates an sqlite database: two at once fail. A server sees to that itself."""
+    """One process at a time creates an sqlite database, all of it or nothing. A server sees to that itself."""
     if not uri.startswith(_SQLITE):
         yield
         return
@@ -125,4 +125,16 @@ def _alone(uri: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.with_name(f"{path.name}.lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            _create(path)
         yield
+
+
+def _create(path: Path) -> None:
+    """Under another name first: a process that is killed in these seconds leaves tables that MLflow cannot finish."""
+    from mlflow import MlflowClient
+
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    MlflowClient(tracking_uri=f"{_SQLITE}{new}").search_experiments(max_results=1)
+    new.rename(path)
