@@ -126,7 +126,7 @@ def _found(target: str, place: str) -> Any:
             name = f"{name}.{part}"
             found = getattr(found, part) if hasattr(found, part) else import_module(name)
     except Exception as error:  # whatever a module does when it is imported
-        raise ConfigError(f"{place}={target} cannot be found: {error}") from error
+        raise ConfigError(f"{place}={target}: it cannot be found: {error}") from error
     return found
 
 

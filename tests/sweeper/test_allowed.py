@@ -2,9 +2,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from sweeper import allowed
+from sweeper import allowed, trial
+from sweeper.compose import composed
 from sweeper.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,3 +110,31 @@ def test_a_function_of_the_user_is_none_of_pythons_own(path):
     assert callable(allowed.function("my_project.Model", "hydra.sweeper.custom_search_space"))
     with pytest.raises(ConfigError, match=r"hydra.sweeper.custom_search_space="):
         allowed.function(path, "hydra.sweeper.custom_search_space")
+
+
+@pytest.fixture
+def own_data(tmp_path, monkeypatch):
+    """The config of a data set that a user's own module loads."""
+    (tmp_path / "my_data.py").write_text("def load(seed): return 'loaded'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
+    yield OmegaConf.create({"dataset": {"_target_": "my_data.load", "seed": 0}, "cache": None})
+    sys.modules.pop("my_data", None)
+
+
+def test_a_command_that_reads_a_run_allows_what_it_is_told(own_data):
+    with pytest.raises(ConfigError, match=r"--allow my_data\.load"):
+        trial.dataset(own_data)
+    assert trial.dataset(own_data, allow=["my_data."]) == "loaded"
+
+
+def test_a_run_does_not_allow_itself(own_data):
+    own_data.hydra = {"sweeper": {"allow": ["my_data."]}}
+    with pytest.raises(ConfigError, match=r"dataset\._target_=my_data\.load is not called"):
+        trial.dataset(own_data)
+
+
+def test_what_is_typed_is_allowed_in_the_whole_process(own_data):
+    composed(["hydra.sweeper.allow=[my_data.]"])
+    assert allowed.typed() == ("my_data.",)
+    assert trial.dataset(own_data) == "loaded"

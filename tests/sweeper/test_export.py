@@ -279,3 +279,10 @@ def test_a_damaged_network_is_an_error(copied, tmp_path):
     copied.model.write_bytes(b"no zip")
     with pytest.raises(DataError, match=r"model.keras cannot be loaded: .*\nTrain it again"):
         export.export(copied, "monday/0", formats.ONNX, tmp_path / "out")
+
+
+def test_a_network_that_brings_code_of_its_own_is_an_error(copied, tmp_path):
+    lambda_layer = keras.layers.Lambda(lambda images: images)
+    keras.Sequential([keras.Input((8, 8, 1)), lambda_layer]).save(copied.model)
+    with pytest.raises(DataError, match=r"model.keras cannot be loaded: .*Lambda"):
+        export.export(copied, "monday/0", formats.KERAS, tmp_path / "out")

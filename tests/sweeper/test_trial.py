@@ -197,7 +197,7 @@ def write_images(root, garbage_in_test):
         ("model.filters=0", r"sweeper.models.custom.build refuses .*model.filters=0"),
         ("+model.depth=3", r"sweeper.models.custom.build refuses .*model.depth=3.*unexpected keyword"),
         ("+optimizer.speed=3", r"keras.optimizers.AdamW refuses .*optimizer.speed=3"),
-        ("model._target_=sweeper.models.nowhere.build", r"sweeper.models.nowhere.build cannot be found"),
+        ("model._target_=sweeper.models.nowhere.build", r"sweeper.models.nowhere.build: it cannot be found"),
     ],
 )
 def test_a_value_that_cannot_train_is_refused_with_its_name(override, complaint, tmp_path):
