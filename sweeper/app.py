@@ -20,7 +20,9 @@ from sweeper.errors import SweeperError
 COMMANDS = {
     "show": "draw a picture of a data set, or of what an augmentation makes of it",
     "summary": "list the layers of a network with their parameters and operations",
+    "plan": "try the corners of a sweep first: its time, memory and energy, and what in it would fail",
     "leaderboard": "rank the trials of one sweep or of all",
+    "replay": "write to MLflow what it lacks of a sweep",
     "export": "write a trained network as a file for others, checked against the original",
     "predict": "name the class of images with an exported network",
 }

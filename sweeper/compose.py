@@ -6,7 +6,10 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from hydra import compose, initialize_config_module
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
 from sweeper import plugin
@@ -29,5 +32,25 @@ def composed(overrides: Sequence[str]) -> DictConfig:
         with initialize_config_module("sweeper.conf", version_base="1.3"):
             return compose("config", list(overrides))
     except HydraException as error:
-        told, *_ = str(error).partition("Config search path")  # after what went wrong and what there is to choose from
-        raise ConfigError(f"{' '.join(overrides)}: {' '.join(told.split())}") from None
+        raise _refused(overrides, error) from None
+
+
+def of_sweep(overrides: Sequence[str]) -> tuple[HydraContext, DictConfig]:
+    """What `python -m sweeper -m OVERRIDES` gives its sweeper: `hydra` is in the config, ranges are only in
+    `hydra.overrides.task`. The user's callbacks hear of nothing.
+
+    Raises: ConfigError if Hydra does not know a group, option or key of `overrides`.
+    """
+    plugin.register()
+    try:
+        with initialize_config_module("sweeper.conf", version_base="1.3"):
+            loader = GlobalHydra.instance().config_loader()
+            config = loader.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
+    except HydraException as error:
+        raise _refused(overrides, error) from None
+    return HydraContext(loader, Callbacks()), config
+
+
+def _refused(overrides: Sequence[str], error: HydraException) -> ConfigError:
+    told, *_ = str(error).partition("Config search path")  # after what went wrong and what there is to choose from
+    return ConfigError(f"{' '.join(overrides)}: {' '.join(told.split())}")

@@ -159,7 +159,7 @@ class Coordinator:
             case Done(slot):
                 self._finish(self._running.pop(slot), message)
             case Raised(slot) if message.state in OPEN:
-                raise SweepFailed(message.told)
+                raise OSError(message.told)
             case Raised(slot):
                 self._fail(self._running.pop(slot), message.state, message.reason, message.told, message.place)
             case Died(slot) if slot in self._running:

@@ -54,27 +54,7 @@ def fit(
     save: hears at the end of an epoch how to go on, every `trainer.checkpoint` seconds.
     Raises: Diverged if the loss becomes infinite or NaN, ConfigError for two kinds of averages at once.
     """
-    if trainer.ema and getattr(optimizer, "averages", False):
-        raise ConfigError(
-            f"trainer.ema={trainer.ema}: this optimizer averages its weights itself. Leave out one of the two."
-        )
-    biases_and_norms = [variable for variable in net.trainable_variables if len(variable.shape) < 2]
-    optimizer.exclude_from_weight_decay(biases_and_norms)
-    if trainer.ema:
-        optimizer.use_ema, optimizer.ema_momentum = True, trainer.ema
-    # It sums gradients over the replicas, of which there is one. TensorFlow would keep that sum in a table for the rest
-    # of the process, and with it the graph and all weights: 300 MB a trial for model=alexnet.
-    optimizer._all_reduce_sum_gradients = list
-    # Compiled in the network's place and sharing its weights: the network itself is saved without an optimizer.
-    model = BothViews(net) if trainer.views == 2 else keras.Model(net.inputs, net.outputs)
-    model.compile(
-        optimizer,
-        loss="categorical_crossentropy",
-        metrics=[keras.metrics.CategoricalAccuracy("accuracy")],  # the likeliest class of a label is the right one
-        steps_per_execution=_divisor(batches.steps, trainer.steps_per_execution),
-        jit_compile=trainer.jit_compile,
-    )
-    model.optimizer.build(model.trainable_variables)  # else the first step creates variables, and Keras traces it twice
+    model = compiled(net, optimizer, batches.steps, trainer)
     judged = Judged(optimizer, batches.train)
     epochs = _Epochs(optimizer, judged, trainer, metric, report)
     keeper = [_Checkpoints(net, epochs, trainer.checkpoint, save)] if save and trainer.checkpoint is not None else []
@@ -93,6 +73,35 @@ def fit(
         )
     net.set_weights(epochs.best_weights)
     return Fitted(epochs.best[metric], epochs.best_epoch, epochs.trained, epochs.best, epochs.stopped)
+
+
+def compiled(net: keras.Model, optimizer: keras.Optimizer, steps: int, trainer: Trainer) -> keras.Model:
+    """What trains in the network's place, sharing its weights: the network itself is saved without an optimizer.
+
+    steps: an epoch.
+    Raises: ConfigError for two kinds of averages at once.
+    """
+    if trainer.ema and getattr(optimizer, "averages", False):
+        raise ConfigError(
+            f"trainer.ema={trainer.ema}: this optimizer averages its weights itself. Leave out one of the two."
+        )
+    biases_and_norms = [variable for variable in net.trainable_variables if len(variable.shape) < 2]
+    optimizer.exclude_from_weight_decay(biases_and_norms)
+    if trainer.ema:
+        optimizer.use_ema, optimizer.ema_momentum = True, trainer.ema
+    # It sums gradients over the replicas, of which there is one. TensorFlow would keep that sum in a table for the rest
+    # of the process, and with it the graph and all weights: 300 MB a trial for model=alexnet.
+    optimizer._all_reduce_sum_gradients = list
+    model = BothViews(net) if trainer.views == 2 else keras.Model(net.inputs, net.outputs)
+    model.compile(
+        optimizer,
+        loss="categorical_crossentropy",
+        metrics=[keras.metrics.CategoricalAccuracy("accuracy")],  # the likeliest class of a label is the right one
+        steps_per_execution=_divisor(steps, trainer.steps_per_execution),
+        jit_compile=trainer.jit_compile,
+    )
+    model.optimizer.build(model.trainable_variables)  # else the first step creates variables, and Keras traces it twice
+    return model
 
 
 class _Epochs(keras.callbacks.Callback):

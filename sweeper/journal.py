@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import math
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, get_args
@@ -16,7 +18,7 @@ from sweeper.events import EpochReported, Event
 
 NAME = "trials.jsonl"
 KINDS = {kind.__name__: kind for kind in get_args(Event)}
-_EPOCH = '{"event":"EpochReported"'  # how `write` begins the lines that are nine in ten
+_EPOCH = re.compile(r'{"event":"EpochReported","trial":(\d+),')  # how `write` begins the lines that are nine in ten
 
 
 class Journal:
@@ -88,15 +90,17 @@ def in_use(folder: Path) -> bool:
     return False
 
 
-def read(folder: Path, *, epochs: bool = True) -> Iterator[Event]:
+def read(folder: Path, *, epochs: bool | Callable[[int], bool] = True, until: int | None = None) -> Iterator[Event]:
     """The events of a sweep's folder, oldest first; without `epochs` ten times faster.
 
+    epochs: a function of a trial's number is asked at each of its epochs. until: only so many bytes of the journal.
     A last line torn by a crash, and kinds of events that only a newer version knows, are left out.
     Raises: FileNotFoundError if the folder holds no journal, DataError naming the line if one is damaged.
     """
     path = folder / NAME
-    for number, line in lines(path):
-        if not epochs and line.startswith(_EPOCH):
+    for number, line in lines(path, until):
+        epoch = _EPOCH.match(line)
+        if epoch and not (epochs(int(epoch[1])) if callable(epochs) else epochs):
             continue
         row = parse(path, number, line)
         kind = KINDS.get(row.pop("event", None))
@@ -110,12 +114,16 @@ def read(folder: Path, *, epochs: bool = True) -> Iterator[Event]:
             ) from None
 
 
-def lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The whole lines of a .jsonl file with their numbers from 1. A torn last line is left out."""
-    with open(path, encoding="utf-8", errors="replace") as file:
+def lines(path: Path, until: int | None = None) -> Iterator[tuple[int, str]]:
+    """The whole lines of a .jsonl file with their numbers from 1. A torn last line is left out, and what lies after
+    the first `until` bytes."""
+    left = math.inf if until is None else until
+    with open(path, "rb") as file:
         for number, line in enumerate(file, start=1):
-            if line.endswith("\n"):
-                yield number, line
+            left -= len(line)
+            if left < 0 or not line.endswith(b"\n"):
+                return
+            yield number, line.decode(errors="replace")
 
 
 def parse(path: Path, number: int, line: str) -> dict[str, Any]:

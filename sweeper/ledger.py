@@ -3,26 +3,63 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from sweeper import journal, record
 
 
 class Ledger:
-    """`folder/mlflow.jsonl`, a line for each run, written as soon as MLflow has made it."""
+    """`folder/mlflow.jsonl`: a line for each run as soon as MLflow has made it, and one when MLflow has all of it.
+
+    The sweep's own run is trial None, attempt 0. A last line torn by a crash is cut on opening.
+    """
 
     def __init__(self, folder: Path):
         """Raises: DataError naming the line if one is damaged."""
         self._path = folder / record.RUNS
-        rows = journal.lines(self._path) if self._path.exists() else ()
-        parsed = (journal.parse(self._path, number, line) for number, line in rows)
-        self._runs = {(row["trial"], row["attempt"]): row["run_id"] for row in parsed}
+        self._runs: dict[tuple[int | None, int], str] = {}
+        self._mirrored: dict[tuple[int | None, int], set[float]] = {}
+        if self._path.exists():
+            for number, line in journal.lines(self._path):
+                self._take(**journal.parse(self._path, number, line))
+            with open(self._path, "r+b") as file:
+                journal.cut_torn_line(file)
+
+    def __len__(self) -> int:
+        return len(self._runs)
 
     def get(self, trial: int | None, attempt: int) -> str | None:
-        """The run's ID. The sweep's own run is trial None, attempt 0."""
+        """The run's ID."""
         return self._runs.get((trial, attempt))
 
+    def has(self, trial: int | None, attempt: int, time: float | None = None) -> bool:
+        """Whether MLflow has all of the run up to the event of this time; None: up to any end of it."""
+        times = self._mirrored.get((trial, attempt), ())
+        return bool(times) if time is None else time in times
+
     def add(self, trial: int | None, attempt: int, run_id: str) -> None:
-        self._runs[trial, attempt] = run_id
+        """The run begins, or goes on after its end."""
+        self._write(trial=trial, attempt=attempt, run_id=run_id)
+
+    def complete(self, trial: int | None, attempt: int, time: float) -> None:
+        """MLflow has all of the run up to the event of this time: its end, or the test of its network."""
+        self._write(trial=trial, attempt=attempt, run_id=self._runs[trial, attempt], mirrored=time)
+
+    def _write(self, **row: int | float | str | None) -> None:
+        self._take(**row)
         with open(self._path, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"trial": trial, "attempt": attempt, "run_id": run_id}) + "\n")
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _take(self, trial: int | None, attempt: int, run_id: str, mirrored: float | None = None) -> None:
+        key = trial, attempt
+        if trial is None and self._runs.get(key) != run_id:
+            self._runs.clear()  # another store, or the run was deleted: the runs inside are none of the new one's
+            self._mirrored.clear()
+        self._runs[key] = run_id
+        if mirrored is None:
+            self._mirrored.pop(key, None)
+        else:
+            self._mirrored.setdefault(key, set()).add(mirrored)

@@ -31,6 +31,12 @@ class Limits:
         """When running trials are stopped, so that the best one is tested and all is written by the deadline."""
         return self.deadline and self.deadline - _RESERVE - self._longest_epoch
 
+    @property
+    def left(self) -> float | None:
+        """Seconds until the search ends, if it is limited."""
+        ends = [end for end in (self._last_start, self.search_end) if end is not None]
+        return max(0.0, min(ends) - time.time()) if ends else None
+
     def may_start(self) -> bool:
         """Whether another trial may begin."""
         return not self.is_over() and (self._last_start is None or time.time() < self._last_start)

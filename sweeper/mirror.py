@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from sweeper import journal, tracking
-from sweeper.events import Event
+from sweeper import journal, sweeps, tracking
+from sweeper.events import Event, SweepEnded
 from sweeper.ledger import Ledger
 from sweeper.run_store import RunStore
 from sweeper.runs import Runs
@@ -30,14 +30,19 @@ class Mirror:
     """Hands events to a thread, the only writer to MLflow, and never waits for it.
 
     While MLflow cannot be reached the thread tries again: events keep their order and none is lost. One that MLflow
-    refuses, because somebody deleted its run for instance, is left out.
+    refuses, because somebody deleted its run for instance, is left out. A sweep that goes on is mended first: MLflow
+    gets what the process that was killed had not sent yet.
     """
 
     def __init__(self, folder: Path, *, experiment: str, uri: str, system_metrics: bool = False, backlog: int = 0):
-        """folder: the sweep's. uri: from `tracking.resolve`. Raises: DataError if the folder's ledger is damaged."""
+        """folder: the sweep's. uri: from `tracking.resolve`. backlog: bytes of the journal that earlier sessions wrote.
+
+        Raises: DataError if the folder's ledger is damaged.
+        """
         self._folder, self._experiment, self._uri = folder, experiment, uri
-        self._system_metrics = system_metrics
+        self._system_metrics, self._backlog = system_metrics, backlog
         self._ledger = Ledger(folder)
+        tracking.remember(folder, uri, experiment)
         self._queue: queue.SimpleQueue[Event | threading.Event | None] = queue.SimpleQueue()
         self._flush_at = 0.0  # on the monotonic clock
         self._closing = threading.Event()
@@ -69,7 +74,10 @@ class Mirror:
             trouble = f"it refused {len(self._refused)} writes, the first because: {self._refused[0]}"
         else:
             return None
-        return f"{self._name} lacks a part of this sweep: {trouble}. {self._folder / journal.NAME} has it all."
+        return (
+            f"{self._name} lacks a part of this sweep: {trouble}. {self._folder / journal.NAME} has it all. "
+            f"To write it there later: python -m sweeper replay {sweeps.name(self._folder)}"
+        )
 
     @property
     def _name(self) -> str:
@@ -78,6 +86,7 @@ class Mirror:
     def _work(self) -> None:
         try:
             runs = self._insist(self._connect)
+            self._mend(runs)
             while (item := self._next()) is not None:
                 if isinstance(item, threading.Event):
                     self._flush(runs)
@@ -87,10 +96,20 @@ class Mirror:
             self._flush(runs)
         except _GivenUp:
             return
+        except Exception as error:  # a bug, or a journal that somebody has edited: `close` tells
+            self._refused.append(tracking.describe(error))
+            _log.exception("The mirror in MLflow broke; the sweep goes on without it")
 
     def _connect(self) -> Runs:
         client, experiment_id = tracking.connect(self._uri, self._experiment)
-        return Runs(RunStore(client, experiment_id, self._ledger), self._folder, self._system_metrics)
+        return Runs(RunStore(client, experiment_id, self._ledger), self._folder, system_metrics=self._system_metrics)
+
+    def _mend(self, runs: Runs) -> None:
+        """Writes what earlier sessions of this sweep left behind. That they ended is no longer true."""
+        if self._backlog:
+            for event in journal.read(self._folder, epochs=runs.lacks_epochs, until=self._backlog):
+                if not isinstance(event, SweepEnded):
+                    self._insist(partial(runs.write, event))
 
     def _next(self) -> Event | threading.Event | None:
         """What to do next: write an event, flush and set a threading.Event, or end (None)."""
@@ -130,16 +149,3 @@ class Mirror:
         """Once an outage: `close` tells how it ended."""
         if not (self._away or self._refused):
             _log.warning(text)
-
-
-def replay(folder: Path, *, experiment: str, uri: str) -> None:
-    """Writes a sweep's journal to MLflow; what is there already stays as it is.
-
-    Raises: ConnectionError, OSError or MlflowException as MLflow does, DataError if journal or ledger are damaged.
-    """
-    client, experiment_id = tracking.connect(uri, experiment)
-    runs = Runs(RunStore(client, experiment_id, Ledger(folder)), folder)
-    for event in journal.read(folder):
-        runs.write(event)
-    for trial in runs.unsent():
-        runs.flush(trial)

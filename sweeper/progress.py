@@ -17,6 +17,7 @@ from rich.text import Text
 
 from sweeper import objectives, pareto, text
 from sweeper.events import EpochReported, Event, SweepStarted, TrialEnded, TrialStarted
+from sweeper.limits import Limits
 from sweeper.record import DUPLICATE_OF, Trial, losses
 from sweeper.states import FAILURES, OPEN, State, colour, label
 
@@ -49,13 +50,14 @@ class Progress:
         slots: int,
         *,
         before: Iterable[Trial] = (),
+        limits: Limits | None = None,
         console: Console | None = None,
     ):
         """before: the trials of the sessions before, when a sweep is resumed."""
         self._n_trials, self._directions, self._slots = n_trials, directions, slots
         self._metrics = objectives.split(metric, len(directions))
         self._trials = {trial.number: _shown(trial, directions) for trial in before}
-        self._crashes = 0
+        self._crashes, self._limits = 0, limits
         self._console = console or Console(highlight=False)
         self._live = Live(self, console=self._console, refresh_per_second=REFRESHES)
         self._began = time.time()
@@ -94,7 +96,9 @@ class Progress:
     def _start(self, event: SweepStarted) -> None:
         work = f"{_count(self._n_trials, 'trial')} on {_count(self._slots, 'slot')}"
         wanted = (" ".join(pair) for pair in zip(self._directions, self._metrics, strict=True))
-        self._print(f"Sweep {event.sweep}: {work}, {', '.join(wanted)}")
+        limit = self._limits.left if self._limits else None
+        until = "" if limit is None else f", for {text.clock(limit)} at most"
+        self._print(f"Sweep {event.sweep}: {work}, {', '.join(wanted)}{until}")
         if self._console.is_terminal:
             self._live.start()
 
@@ -130,7 +134,6 @@ class Progress:
 
     def _bar(self, trials: list[_Shown]) -> Table:
         ended = _ended(trials)
-        left = self._seconds_left(trials)
         grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
         grid.add_column(no_wrap=True)
         grid.add_column(ratio=1)
@@ -138,9 +141,17 @@ class Progress:
         grid.add_row(
             f"{ended}/{self._n_trials} trials",
             ProgressBar(self._n_trials, ended),
-            text.clock(time.time() - self._began) + (f", about {text.clock(left)} left" if left else ""),
+            text.clock(time.time() - self._began) + self._left(trials),
         )
         return grid
+
+    def _left(self, trials: list[_Shown]) -> str:
+        """`, about 0:26 left`, or what a timeout or deadline leaves room for."""
+        left, limit = self._seconds_left(trials), self._limits.left if self._limits else None
+        if limit is None or left <= limit:
+            return f", about {text.clock(left)} left" if left else ""
+        room = round((self._n_trials - _ended(trials)) * limit / left)
+        return f", stops in {text.clock(limit)} after about {_count(room, 'trial')} more"
 
     def _counts(self, trials: list[_Shown]) -> Text:
         states = Counter(trial.state for trial in trials) | Counter(CRASHED=self._crashes)

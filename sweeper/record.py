@@ -26,7 +26,7 @@ CONFIG = "config.yaml"  # in a trial's folder: its config, resolved
 MODEL = "model.keras"  # there too: the network of its best epoch
 PICTURES = "pictures"  # there too, of the best trial: what its network does on the test images
 DUPLICATE_OF = "duplicate_of"  # the fact of a trial that was not trained: the one whose values it has
-RUNS = "mlflow.jsonl"  # {"trial": 3, "attempt": 0, "run_id": "…"} a line; the one for the sweep itself has trial null
+RUNS = "mlflow.jsonl"  # {"trial": 3, "attempt": 0, "run_id": "…"} a line; those for the sweep itself have trial null
 
 
 @dataclass(frozen=True)
@@ -192,4 +192,4 @@ def run_ids(folder: Path) -> dict[int | None, str]:
     if not path.exists():
         return {}
     rows = (journal.parse(path, number, line) for number, line in journal.lines(path))
-    return {row["trial"]: row["run_id"] for row in rows}
+    return {row["trial"]: row["run_id"] for row in sorted(rows, key=lambda row: row["attempt"])}

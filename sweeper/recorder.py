@@ -16,6 +16,7 @@ from sweeper.errors import ConfigError
 from sweeper.events import Event, SweepEnded, SweepStarted, TrialEnded, TrialTested
 from sweeper.journal import NAME, Journal, read
 from sweeper.keeper import Keeper
+from sweeper.limits import Limits
 from sweeper.mirror import Mirror
 from sweeper.progress import Progress
 from sweeper.tracking import Tracking, describe
@@ -71,6 +72,7 @@ class Recorder:
         keep: int,
         tracking: Tracking,
         earlier: record.Sweep | None = None,
+        limits: Limits | None = None,
     ):
         """keep: the models of so many best trials stay. earlier: what is resumed."""
         self._journal, self._folder, self._uri = journal, folder, tracking.uri
@@ -79,7 +81,9 @@ class Recorder:
         for event in read(folder, epochs=False) if earlier else ():
             keeper.write(event)
         self._mirror = Mirror(folder, **asdict(tracking), backlog=journal.size)
-        self._progress = Progress(started.n_trials, started.metric, started.directions, slots, before=before)
+        self._progress = Progress(
+            started.n_trials, started.metric, started.directions, slots, before=before, limits=limits
+        )
         self._listeners = (keeper, self._mirror, self._progress)
         self.emit(started)
         for trial in before:

@@ -1,7 +1,8 @@
 """A sweep as MLflow shows it: a run for the sweep and, nested in it, one for each attempt of a trial.
 
 What is written follows from the events and the ledger alone, and writing it again changes nothing: an event that failed
-half-way is repeated, and a journal can be replayed into a store that has part of it.
+half-way is repeated, and a journal can be replayed into a store that has part of it. A run gets its last status when
+all the rest is there; then the ledger says so, and a replay leaves it alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import yaml
 
 from sweeper import journal, objectives, record, results
 from sweeper.events import EpochReported, Event, SweepEnded, SweepStarted, TrialEnded, TrialStarted, TrialTested
-from sweeper.run_store import RunStore, metrics
+from sweeper.run_store import FOLDER, RunStore, metrics
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -35,20 +36,26 @@ STATUS = {  # MLflow's word for a state; the tag sweeper.state has the exact one
     "KILLED": "FAILED",
     "CRASHED": "FAILED",
 }
+LOST = {"sweeper.state": "INTERRUPTED", "sweeper.reason": "the sweep ended before the trial did"}
 
 
 @dataclass
 class _Attempt:
+    number: int
     run_id: str
     folder: Path
+    whole: bool  # an earlier session has written it to its end
+    ended: bool = False
     unsent: list[Metric] = field(default_factory=list)
 
 
 class Runs:
     """Writes the events of one sweep, synchronously. An epoch's metrics wait for `flush` or the end of their trial."""
 
-    def __init__(self, store: RunStore, folder: Path, system_metrics: bool = False):
-        self._store, self._folder, self._system_metrics = store, folder, system_metrics
+    def __init__(self, store: RunStore, folder: Path, *, system_metrics: bool = False, live: bool = True):
+        """live: the sweep runs now, whatever MLflow has of an earlier session."""
+        self._store, self._ledger, self._folder = store, store.ledger, folder
+        self._system_metrics, self._live = system_metrics, live
         self._attempts: dict[int, _Attempt] = {}  # the last one of each trial
         self._sweep: SweepStarted
         self._parent: str  # the sweep's run
@@ -70,6 +77,10 @@ class Runs:
             case SweepEnded():
                 self._end_sweep(event)
 
+    def lacks_epochs(self, trial: int) -> bool:
+        """Of its last attempt. False too for a trial that MLflow refused."""
+        return trial in self._attempts and not self._attempts[trial].whole
+
     def unsent(self) -> list[int]:
         """The trials with metrics that wait."""
         return [trial for trial, attempt in self._attempts.items() if attempt.unsent]
@@ -81,15 +92,23 @@ class Runs:
 
     def _start_sweep(self, event: SweepStarted) -> None:
         self._sweep = event
-        tags = {"sweeper.folder": str(self._folder.absolute())} | self._tags(event.command)
-        self._parent = self._store.open(None, 0, event.sweep, event.time, tags)
+        tags = {FOLDER: str(self._folder.absolute())} | self._tags(event.command)
+        self._parent = self._store.open(None, 0, event.sweep, event.time, tags, again=self._live)
         params = {"n_trials": event.n_trials, "metric": event.metric, "directions": event.directions}
         self._store.log(self._parent, params=params)
-        self._end_orphans(event.time)
         if self._system_metrics:
             self._store.watch_machine(self._parent)
+            self._system_metrics = False  # until the process ends
 
     def _start_trial(self, event: TrialStarted) -> None:
+        earlier = self._attempts.get(event.trial)
+        if earlier and earlier.number < event.attempt:
+            self._close(event.trial, event.time)
+        whole = self._ledger.has(event.trial, event.attempt)
+        run_id = self._ledger.get(event.trial, event.attempt) if whole else self._open(event)
+        self._attempts[event.trial] = _Attempt(event.attempt, run_id, self._folder / event.folder, whole)
+
+    def _open(self, event: TrialStarted) -> str:
         tags = {
             "mlflow.parentRunId": self._parent,
             "sweeper.trial": event.trial,
@@ -99,44 +118,60 @@ class Runs:
         name = f"trial {event.trial}{retry} of {self._sweep.sweep}"  # narrow columns show its beginning
         run_id = self._store.open(event.trial, event.attempt, name, event.time, tags)
         self._store.log(run_id, params=event.params)
-        self._attempts[event.trial] = _Attempt(run_id, self._folder / event.folder)
+        return run_id
 
     def _end_trial(self, event: TrialEnded) -> None:
         attempt = self._attempts[event.trial]
-        config = attempt.folder / record.CONFIG
-        self._store.log(
-            attempt.run_id,
-            metrics=attempt.unsent + metrics(_objectives(event.values) | _numbers(event.facts), event.time),
-            params={key: fact for key, fact in event.facts.items() if isinstance(fact, str)}
-            | (dict(_leaves(yaml.safe_load(config.read_text()))) if config.exists() else {}),
-            tags=_outcome(event),
-        )
-        attempt.unsent = []
-        self._store.end(attempt.run_id, STATUS[event.state], event.time)
-        self._store.upload(attempt.run_id, config)
+        if not self._ledger.has(event.trial, attempt.number, event.time):
+            config = attempt.folder / record.CONFIG
+            self._store.log(
+                attempt.run_id,
+                metrics=attempt.unsent + metrics(_objectives(event.values) | _numbers(event.facts), event.time),
+                params={key: fact for key, fact in event.facts.items() if isinstance(fact, str)}
+                | (dict(_leaves(yaml.safe_load(config.read_text()))) if config.exists() else {}),
+                tags=_outcome(event),
+            )
+            attempt.unsent = []
+            self._store.upload(attempt.run_id, config)
+            self._store.end(attempt.run_id, STATUS[event.state], event.time)
+            self._ledger.complete(event.trial, attempt.number, event.time)
+        attempt.ended = True
 
     def _log_test(self, event: TrialTested) -> None:
         """On the trial's run, with the pictures of it."""
         attempt = self._attempts[event.trial]
-        self._store.log(attempt.run_id, metrics=metrics(event.metrics, event.time))
-        self._store.upload_folder(attempt.run_id, attempt.folder / record.PICTURES)
+        if not self._ledger.has(event.trial, attempt.number, event.time):
+            self._store.log(attempt.run_id, metrics=metrics(event.metrics, event.time))
+            self._store.upload_folder(attempt.run_id, attempt.folder / record.PICTURES)
+            self._ledger.complete(event.trial, attempt.number, event.time)
 
     def _end_sweep(self, event: SweepEnded) -> None:
-        self._end_orphans(event.time)
+        if self._ledger.has(None, 0, event.time):
+            return
+        for trial in self._attempts:
+            self._close(trial, event.time)
+        for run_id in self._store.running():  # left by a session that nobody replayed
+            self._store.log(run_id, tags=LOST)
+            self._store.end(run_id, STATUS["INTERRUPTED"], event.time)
         self._store.log(self._parent, tags=_outcome(event))
         if event.best is not None:
             self._log_best(event)
-        self._store.end(self._parent, STATUS[event.state], event.time)
         for name in RESULTS:
             self._store.upload(self._parent, self._folder / name)
         self._store.upload_file(self._parent, self._folder / results.PARETO)
+        self._store.end(self._parent, STATUS[event.state], event.time)
+        self._ledger.complete(None, 0, event.time)
 
-    def _end_orphans(self, time: float) -> None:
-        """Ends what an earlier session, or a coordinator that failed, left running."""
-        for run_id in self._store.running_children(self._parent):
-            outcome = {"sweeper.state": "INTERRUPTED", "sweeper.reason": "the sweep ended before the trial did"}
-            self._store.log(run_id, tags=outcome)
-            self._store.end(run_id, STATUS["INTERRUPTED"], time)
+    def _close(self, trial: int, time: float) -> None:
+        """Ends the attempt of a trial that nobody has ended: its coordinator was killed, or failed."""
+        attempt = self._attempts[trial]
+        if attempt.ended or attempt.whole:
+            return
+        self._store.log(attempt.run_id, metrics=attempt.unsent, tags=LOST)
+        attempt.unsent = []
+        self._store.end(attempt.run_id, STATUS["INTERRUPTED"], time)
+        self._ledger.complete(trial, attempt.number, time)
+        attempt.ended = True
 
     def _log_best(self, event: SweepEnded) -> None:
         """The best trial on the sweep's run. Its params become tags: a resumed sweep may find a better one."""

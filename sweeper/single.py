@@ -10,7 +10,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from sweeper import command, objectives, record, tracking, trial
+from sweeper import command, objectives, record, states, tracking, trial
 from sweeper.errors import ConfigError
 from sweeper.events import EpochReported, Metrics, TrialEnded, TrialStarted
 from sweeper.journal import Journal
@@ -63,8 +63,8 @@ def _train(cfg: DictConfig, folder: Path, recorder: Recorder) -> trial.TrialResu
     try:
         return trial.run(cfg, report, folder)
     except BaseException as error:
-        state = "INTERRUPTED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+        state = states.of(error)
         reason = f"{type(error).__name__}: {error}"
         recorder.emit(TrialEnded(0, state, None, reason, time=time.time()))
-        recorder.end(state, reason)
+        recorder.end("INTERRUPTED" if state == "INTERRUPTED" else "FAILED", reason)
         raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import inspect
 import multiprocessing
@@ -23,12 +22,10 @@ from hydra.core.utils import run_job
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict, read_write
 
-from sweeper.errors import Diverged, SweeperError
+from sweeper import states
+from sweeper.errors import SweeperError
 from sweeper.events import Metrics
 from sweeper.executor import Call, Done, Raised, Ready, Reported, TrialJob
-from sweeper.states import OPEN, State
-
-_NO_FAULT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # the disk is full, or read-only by now
 
 
 @dataclass(frozen=True)
@@ -98,24 +95,14 @@ def _run_trial(job: TrialJob, work: Work, report: Callable[..., bool]) -> Any:
 
 def _raised(number: int, error: BaseException) -> Raised:
     last = traceback.extract_tb(error.__traceback__)[-1]
-    state, reason = _state(error), f"{type(error).__name__}: {error}"
+    state, reason = states.of(error), f"{type(error).__name__}: {error}"
     return Raised(
         number,
         reason=reason,
-        told=str(error) if isinstance(error, SweeperError) else reason if state in OPEN else traceback.format_exc(),
+        told=str(error) if isinstance(error, SweeperError) or state in states.OPEN else traceback.format_exc(),
         place=f"{type(error).__name__} {last.filename}:{last.lineno}" if state == "FAILED" else None,
         state=state,
     )
-
-
-def _state(error: BaseException) -> State:
-    if isinstance(error, Diverged):
-        return "DIVERGED"
-    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
-        return "OUT_OF_MEMORY"
-    if isinstance(error, OSError) and error.errno in _NO_FAULT:
-        return "INTERRUPTED"
-    return "FAILED"
 
 
 def _facts(told: Mapping[str, Any]) -> dict[str, Any]:

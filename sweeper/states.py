@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Literal
+
+from sweeper.errors import Diverged
 
 State = Literal[
     "FINISHED",
@@ -19,6 +22,7 @@ BAD = ("DIVERGED", "OUT_OF_MEMORY")  # by its hyperparameters: the sampler hears
 FAILURES = (*BAD, "FAILED", "HUNG", "KILLED")
 OPEN = ("RUNNING", "CRASHED", "INTERRUPTED")  # a resumed sweep goes on with it
 
+_NO_FAULT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # the disk is full, or read-only by now
 _COLOURS = {
     "RUNNING": "cyan",
     "FINISHED": "green",
@@ -41,3 +45,14 @@ def label(state: str) -> str:
 def colour(state: str) -> str:
     """A terminal's name of it."""
     return _COLOURS[state]
+
+
+def of(error: BaseException) -> State:
+    """What a trial that ended with this exception counts as."""
+    if isinstance(error, Diverged):
+        return "DIVERGED"
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
+        return "OUT_OF_MEMORY"
+    if isinstance(error, KeyboardInterrupt) or (isinstance(error, OSError) and error.errno in _NO_FAULT):
+        return "INTERRUPTED"
+    return "FAILED"

@@ -66,6 +66,7 @@ def run(
             keep=settings.keep_models,
             tracking=followed,
             earlier=earlier,
+            limits=limits,
         )
         stack.enter_context(closing(recorder))
         trials = earlier.trials if earlier else ()

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+NAME = "mlflow.yaml"  # in a sweep's folder: where MLflow has it
 DEFAULT = "sqlite:///mlflow.db"  # MLflow's own, so that a plain `mlflow ui` in the same folder shows everything
 _SQLITE = "sqlite:///"
 _SHORT = 200  # characters
@@ -43,12 +44,24 @@ def read(config: DictConfig, choices: DictConfig, otherwise: str) -> Tracking:
 
 
 def resolve(configured: str | None) -> str:
-    """The URI to use: MLFLOW_TRACKING_URI, else `tracking.uri`, else `DEFAULT`.
+    """The URI to use: MLFLOW_TRACKING_URI, else `tracking.uri`, else `DEFAULT`."""
+    return absolute(os.environ.get("MLFLOW_TRACKING_URI") or configured or DEFAULT)
 
-    A relative sqlite path becomes absolute: every process must mean the same file, whatever its working folder.
-    """
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or configured or DEFAULT
+
+def absolute(uri: str) -> str:
+    """With an absolute path to an sqlite file: every process must mean the same one, whatever its working folder."""
     return f"{_SQLITE}{Path(uri.removeprefix(_SQLITE)).absolute()}" if uri.startswith(_SQLITE) else uri
+
+
+def remember(folder: Path, uri: str, experiment: str) -> None:
+    """For `remembered`: what `replay` takes where nothing else is said."""
+    OmegaConf.save({"uri": without_credentials(uri), "experiment": experiment}, folder / NAME)
+
+
+def remembered(folder: Path) -> dict[str, str]:
+    """`uri`, without credentials, and `experiment` of the sweep in this folder. Empty where none was mirrored."""
+    path = folder / NAME
+    return dict(OmegaConf.load(path)) if path.exists() else {}
 
 
 def without_credentials(text: str) -> str:
@@ -62,7 +75,8 @@ def connect(uri: str, experiment: str) -> tuple[MlflowClient, str]:
     Raises: ConnectionError whatever the trouble: nothing can be written until somebody mends it.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # MLflow's 7 are silent for minutes
+    # MLflow's 7 are silent for minutes, and repeat what an answer was lost of: two runs instead of one.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     for name, level in _LOUD.items():
         logging.getLogger(name).setLevel(level)
     try:
@@ -82,7 +96,10 @@ def is_temporary(error: Exception) -> bool:
         return True
     from mlflow.exceptions import MlflowException
 
-    return isinstance(error, MlflowException) and error.get_http_status_code() >= 500
+    if not isinstance(error, MlflowException):
+        return False
+    status = error.get_http_status_code()
+    return status >= 500 or status == 429  # too many requests
 
 
 def describe(error: Exception) -> str:

@@ -42,7 +42,7 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
 
     Raises: ConfigError for a value that cannot train, DataError from the data set, Diverged if the loss explodes.
     """
-    _check(cfg)
+    check(cfg)
     optimized = objectives.names(cfg.optimized_metric)
     metric = objectives.of_epochs(optimized)
     trainer = make(cfg, "trainer")
@@ -129,7 +129,7 @@ def _told_to(schedule: Any, report: Report) -> Report:
     return told
 
 
-def _check(cfg: DictConfig) -> None:
+def check(cfg: DictConfig) -> None:
     """Raises: ConfigError for values that the libraries would train nonsense with, or refuse without their names."""
     objectives.check_measured(objectives.names(cfg.optimized_metric))
     if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:

@@ -55,7 +55,15 @@ def test_the_engine_has_no_circular_imports():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--cfg", "job", "hparams=search"], ["leaderboard", "--help"], ["export", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["--cfg", "job", "hparams=search"],
+        ["leaderboard", "--help"],
+        ["export", "--help"],
+        ["plan", "--help"],
+        ["replay", "--help"],
+    ],
 )
 def test_a_quick_command_loads_nothing_heavy(arguments, tmp_path):
     code = (

@@ -39,6 +39,8 @@ def climb(cfg: DictConfig, report) -> float | tuple[float, float]:
     height = float("nan") if cfg.fail == "nan" else 1.0 if cfg.kind == "flat" else 1 - cfg.x**2
     for epoch in range(1, cfg.epochs + 1):
         time.sleep(cfg.pause)
+        while cfg.gate and not os.path.exists(cfg.gate):
+            time.sleep(0.05)
         if report(epoch, height * epoch / cfg.epochs, {"height": height}):
             break
     return (height, cfg.x) if cfg.two else height

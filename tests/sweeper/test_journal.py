@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from sweeper import journal
+from sweeper import app, journal
 from sweeper.errors import ConfigError, DataError
 from sweeper.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted
 from sweeper.journal import Journal
@@ -35,6 +35,19 @@ def test_what_is_read_equals_what_was_written(tmp_path):
 def test_epochs_can_be_left_out(tmp_path):
     written(tmp_path, *EVENTS)
     assert list(journal.read(tmp_path, epochs=False)) == [e for e in EVENTS if not isinstance(e, EpochReported)]
+
+
+def test_the_epochs_of_some_trials_can_be_left_out(tmp_path):
+    others = [EpochReported(trial, 1, 0.5, {}, 0.0) for trial in (1, 10)]
+    written(tmp_path, *others, EVENTS[2])
+    assert list(journal.read(tmp_path, epochs=lambda trial: trial == 10)) == [others[1]]
+
+
+def test_what_was_written_after_a_moment_can_be_left_out(tmp_path):
+    until = written(tmp_path, *EVENTS[:3]).stat().st_size
+    written(tmp_path, *EVENTS[3:])
+    assert list(journal.read(tmp_path, until=until)) == EVENTS[:3]
+    assert list(journal.read(tmp_path, until=until - 1)) == EVENTS[:2]
 
 
 def test_numpy_numbers_are_written_as_plain_ones(tmp_path):
@@ -117,6 +130,13 @@ def holder(tmp_path):
 def test_a_second_coordinator_in_the_same_folder_is_refused(tmp_path, holder):
     with pytest.raises(ConfigError, match=r"in use by another sweep"):
         Journal(tmp_path)
+
+
+def test_a_sweep_that_runs_is_not_replayed(tmp_path, capsys, holder):
+    begun = written(tmp_path / "other", EVENTS[0])
+    (tmp_path / journal.NAME).write_bytes(begun.read_bytes())
+    assert app._command("replay", [str(tmp_path)]) == 2
+    assert "the sweep runs, and MLflow gets it meanwhile" in capsys.readouterr().err
 
 
 def test_the_folder_of_a_killed_coordinator_can_be_used_again(tmp_path, holder):

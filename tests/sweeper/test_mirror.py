@@ -16,7 +16,8 @@ import yaml
 
 from sweeper import journal, record, tracking
 from sweeper.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted
-from sweeper.mirror import Mirror, replay
+from sweeper.mirror import Mirror
+from sweeper.replay import replay
 
 EXPERIMENT = "custom-digits"
 T0 = 1_700_000_000.0  # seconds since 1970
@@ -122,9 +123,10 @@ def whole_sweep():
 
 
 def write(folder, events):
-    """As a sweep does it: to the journal first."""
+    """As a sweep does it: to the journal first. One that has begun goes on."""
     record = journal.Journal(folder)
-    mirror = Mirror(folder, experiment=EXPERIMENT, uri=tracking.resolve(None))
+    backlog = (folder / journal.NAME).stat().st_size
+    mirror = Mirror(folder, experiment=EXPERIMENT, uri=tracking.resolve(None), backlog=backlog)
     for event in events:
         record.write(event)
         mirror.write(event)

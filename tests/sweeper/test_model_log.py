@@ -1,12 +1,15 @@
 """The best network in MLflow: it loads without us, computes the same, and its run looks as before."""
 
+from pathlib import Path
+
 import keras
 import mlflow
 import numpy as np
 import pytest
 
-from sweeper import tracking
+from sweeper import app, journal, record, tracking
 from sweeper.card import Card
+from sweeper.events import SweepEnded, SweepStarted, TrialEnded, TrialStarted
 from sweeper.model_log import log_best
 
 
@@ -41,3 +44,25 @@ def test_the_logged_network_computes_the_same_and_its_run_stays_as_it_was(logged
     assert info.signature.inputs.inputs[0].shape == (-1, 4, 4, 1)
     with pytest.raises(mlflow.MlflowException):  # the signature is checked
         mlflow.pyfunc.load_model(uri).predict(images[:, :2])
+
+
+def test_a_replay_logs_the_best_network_that_mlflow_missed_and_only_once(logged, capsys):
+    sweep = Path("sweep")
+    file = journal.Journal(sweep)
+    file.write(SweepStarted("sweep", "app.py -m", "val_accuracy", ("maximize",), 1, None, 1.0, {"dataset": "digits"}))
+    file.write(TrialStarted(0, 0, {"hparams.lr": 0.1}, "app.py", "0", 2.0))
+    file.write(TrialEnded(0, "FINISHED", (0.9,), None, {}, 3.0))
+    file.write(SweepEnded("FINISHED", None, 0, 4.0))
+    file.close()
+    (sweep / "0").mkdir()
+    for name in ("model.keras", "model.yaml"):
+        Path(name).rename(sweep / "0" / name)
+    assert app._command("replay", ["sweep"]) == 0
+    assert "2 of them new, 0 completed, and the best network" in capsys.readouterr().out
+    client = logged[0]
+    run = client.get_run(record.run_ids(sweep)[0])
+    assert run.info.status == "FINISHED"
+    (model,) = run.outputs.model_outputs
+    assert app._command("replay", ["sweep"]) == 0
+    assert "nothing was added" in capsys.readouterr().out
+    assert client.get_run(run.info.run_id).outputs.model_outputs == [model]

@@ -2,6 +2,7 @@
 
 import random
 import signal
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -167,3 +168,45 @@ def test_fifty_kills_at_random_moments_lose_nothing_and_double_nothing(start):
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, out + err
     assert_is_whole(40)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 400 kB; a function that changes its size, or how it is mounted."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mount(*options):
+        return subprocess.run(["mount", *options, str(place)], capture_output=True).returncode == 0
+
+    if not mount("-t", "tmpfs", "-o", "size=400k", "tmpfs"):
+        pytest.skip("only root can mount a file system")
+    yield place, lambda option: mount("-o", f"remount,{option}")
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_a_full_disk_loses_nothing_that_was_told_and_the_sweep_goes_on_with_more(sweep, small_disk):
+    place, remount = small_disk
+    arguments = (*LIGHT, "hydra.sweeper.n_trials=40", f"hydra.sweep.dir={place}/sweep")
+    code, output = sweep(*arguments)
+    assert code == 1, output
+    assert "No space left on device" in output
+    assert "Traceback" not in output
+    assert f"hydra.sweeper.resume={place}/sweep" in output
+    told = {trial.number: trial.values for trial in record.read(place / "sweep").finished}
+    assert 0 < len(told) < 40
+    assert remount("size=50m")
+    code, output = sweep(*arguments, f"hydra.sweeper.resume={place}/sweep")
+    assert code == 0, output
+    after = {trial.number: trial.values for trial in record.read(place / "sweep").finished}
+    assert len(after) == 40
+    assert {number: after[number] for number in told} == told
+
+
+def test_a_read_only_folder_is_told_in_one_sentence(sweep, small_disk):
+    place, remount = small_disk
+    assert remount("ro")
+    code, output = sweep(*LIGHT, f"hydra.sweep.dir={place}/sweep")
+    assert code == 2
+    assert f"{place}/sweep: Read-only file system" in output
+    assert "Traceback" not in output

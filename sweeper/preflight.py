@@ -1,0 +1,139 @@
+"""One trial in small: all that a trial does, but only a few steps, and what they cost. Runs in a process of its own."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from sweeper import summary, trial
+from sweeper.text import first_line
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    from sweeper.clock import Clock
+
+SLOW_STEP = 1e11  # operations; such a step takes a second on a few cores, and what Python adds is not to be seen
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a trial costs. As what a task returns, its `value` is the trial's seconds and the rest are its facts."""
+
+    parameters: int
+    flops: int  # of one image, forward
+    memory: int  # bytes, the most that the process held after the data was loaded
+    gpu_memory: int | None  # bytes, None without a GPU
+    imports: float  # seconds until TensorFlow was loaded, which a slot does once
+    step: float  # seconds
+    start_up: float  # seconds: data from the cache, network, traced graphs
+    seconds: float  # of the trial: all its epochs with their validation
+
+    @property
+    def value(self) -> float:
+        return self.seconds
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def measure(cfg: DictConfig) -> Measured:
+    """A task for Hydra. Writes nothing but into the folder of its sweep.
+
+    Raises: what the trial would, and MemoryError if TensorFlow finds no more.
+    """
+    _die_first()
+    trial.check(cfg)
+    trial.make(cfg, "trainer")
+    if cfg.get("cache"):
+        cfg.cache = str(Path(HydraConfig.get().sweep.dir) / "cache")
+    trial.dataset(cfg)  # into the cache: to load it for the first time takes other time and memory than the trials do
+    began = time.perf_counter()
+    import tensorflow as tf
+
+    from sweeper import clock, fit, pipeline  # noqa: F401  nothing is imported while something is timed
+
+    imports = time.perf_counter() - began
+    _forget_peak()
+    try:
+        return _measure(cfg, imports)
+    except tf.errors.ResourceExhaustedError as error:
+        told = [line for line in error.message.splitlines() if "OOM" in line]
+        raise MemoryError(*told[:1]) from error
+    except tf.errors.OpError as error:  # its first line says only that there was an error
+        raise RuntimeError(first_line(error.message.partition("\n\n")[2] or error.message)) from error
+
+
+def _measure(cfg: DictConfig, imports: float) -> Measured:
+    from sweeper import fit, pipeline
+    from sweeper.clock import Clock
+    from sweeper.judged import Judged
+
+    began = time.perf_counter()
+    trainer = trial.make(cfg, "trainer")
+    fit.reset(cfg.seed, trainer.precision)
+    data = trial.dataset(cfg)
+    net = trial.make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
+    batches = pipeline.batches(data, trainer, trial.make(cfg, "augment"), cfg.seed)
+    schedule = trial.make(cfg, "schedule", steps=trainer.epochs * batches.steps)
+    optimizer = trial.make(cfg, "optimizer", learning_rate=schedule)
+    flops = 2 * sum(layer.multiply_adds for layer in summary.layers(net))
+    if 3 * flops * trainer.batch_size > SLOW_STEP:  # backward costs twice what forward does
+        trainer = replace(trainer, steps_per_execution=1)
+    model = fit.compiled(net, optimizer, batches.steps, trainer)
+    clock, judged = Clock(), Judged(optimizer, batches.train)
+    built = time.perf_counter() - began
+
+    model.fit(batches.train(0), steps_per_epoch=10**6, callbacks=[judged, clock], shuffle=False, verbose=0)
+    step, tracing = clock.step, clock.tracing
+    judging = [_judge(model, batches.validation, judged, clock) for _ in range(2)]
+    start_up = built + tracing + max(0.0, judging[0] - judging[1])
+    return Measured(
+        net.count_params(),
+        flops,
+        _peak(),
+        _gpu_peak(),
+        imports,
+        step,
+        start_up,
+        start_up + trainer.epochs * (batches.steps * step + judging[1]),
+    )
+
+
+def _judge(model: keras.Model, validation: tf.data.Dataset, judged: keras.callbacks.Callback, clock: Clock) -> float:
+    """Seconds of a whole validation, of which a few batches are run."""
+    began = time.perf_counter()
+    model.evaluate(validation, callbacks=[judged, clock], verbose=0)
+    left = max(0, int(validation.cardinality()) - clock.steps)
+    return time.perf_counter() - began + left * clock.step
+
+
+def _die_first() -> None:
+    """Should the machine run out of memory, then no other process of the user is to be killed for it."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _forget_peak() -> None:
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak() -> int:
+    """Bytes. Not getrusage's: that one begins with what the parent held when it started this process."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+def _gpu_peak() -> int | None:
+    import tensorflow as tf
+
+    return tf.config.experimental.get_memory_info("GPU:0")["peak"] if tf.config.list_physical_devices("GPU") else None
