@@ -89,3 +89,16 @@ def test_an_export_of_a_duplicate_names_the_trial_that_has_the_network(tmp_path)
     copy = Trial(7, {}, "", tmp_path / "7", "FINISHED", (0.5,), facts={"duplicate_of": 4})
     with pytest.raises(ConfigError, match=r"Trial 7 was not trained: .* trial 4, .* Export that one"):
         export.export(copy, "monday/7", export.formats.KERAS, tmp_path / "out")
+
+
+def test_a_resumed_sweep_knows_what_was_trained_before(light):
+    constrained = "hydra.sweeper.constraints=['height <= 0.5']"
+    space = ("x=1,2,3", "kind=round,flat", "hydra/sweeper/pruner=none", "hydra.sweeper.n_jobs=1", constrained)
+    assert light(*space, "hydra.sweeper.n_trials=5")[0] == 0
+    code, output = light(*space, "hydra.sweeper.n_trials=15", "hydra.sweeper.resume=sweep")
+    assert code == 0, output
+    trials = record.read(Path("sweep")).trials
+    trained = [trial.params for trial in trials if trial.curve]
+    assert len(trials) == 15
+    assert len(trained) == len({tuple(params.items()) for params in trained}) <= 6
+    assert all(bool(trial.missed) == (trial.params["kind"] == "flat") for trial in trials)
