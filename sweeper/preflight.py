@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from sweeper import summary, trial
+from sweeper import costs, trial
 from sweeper.text import first_line
 
 if TYPE_CHECKING:
@@ -73,19 +73,15 @@ def measure(cfg: DictConfig) -> Measured:
 
 
 def _measure(cfg: DictConfig, imports: float) -> Measured:
-    from sweeper import fit, pipeline
+    from sweeper import fit
     from sweeper.clock import Clock
     from sweeper.judged import Judged
 
     began = time.perf_counter()
     trainer = trial.make(cfg, "trainer")
-    fit.reset(cfg.seed, trainer.precision)
-    data = trial.dataset(cfg)
-    net = trial.make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
-    batches = pipeline.batches(data, trainer, trial.make(cfg, "augment"), cfg.seed)
-    schedule = trial.make(cfg, "schedule", steps=trainer.epochs * batches.steps)
-    optimizer = trial.make(cfg, "optimizer", learning_rate=schedule)
-    flops = 2 * sum(layer.multiply_adds for layer in summary.layers(net))
+    parts = trial.prepare(cfg, trainer)
+    net, batches, optimizer = parts.net, parts.batches, parts.optimizer
+    flops = 1e6 * costs.mflops(net)
     if 3 * flops * trainer.batch_size > SLOW_STEP:  # backward costs twice what forward does
         trainer = replace(trainer, steps_per_execution=1)
     model = fit.compiled(net, optimizer, batches.steps, trainer)
@@ -98,7 +94,7 @@ def _measure(cfg: DictConfig, imports: float) -> Measured:
     start_up = built + tracing + max(0.0, judging[0] - judging[1])
     return Measured(
         net.count_params(),
-        flops,
+        round(flops),
         _peak(),
         _gpu_peak(),
         imports,

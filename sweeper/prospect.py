@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hydra.types import HydraContext
-from hydra.utils import instantiate
 from omegaconf import DictConfig, open_dict, read_write
 
-from sweeper import enqueue, settings, space
+from sweeper import enqueue, settings, sweep
 from sweeper.compose import of_sweep
 from sweeper.errors import ConfigError
 from sweeper.executor import Executor
@@ -40,32 +39,20 @@ def read(overrides: Sequence[str], folder: Path) -> Prospect:
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.sweep.dir = str(folder)
     wanted = _settings(config)
-    loader = context.config_loader
-    dimensions = space.build(
-        config.hydra.overrides.task,
-        wanted.params,
-        wanted.spaces,
-        loader,
-        lambda lines: loader.load_sweep_config(config, lines),
-    )
-    n_trials = min(wanted.n_trials, _size(wanted, dimensions, folder) or wanted.n_trials)
-    executor = instantiate(wanted.executor, slots=wanted.n_jobs, most=n_trials, recycle_after=1, preload=[])
-    return Prospect(context, config, wanted, dimensions, n_trials, executor)
+    space = sweep.dimensions(wanted, config.hydra.overrides.task, config, context)
+    n_trials = min(wanted.n_trials, _size(wanted, space, folder) or wanted.n_trials)
+    executor = sweep.executor(wanted, most=n_trials, recycle_after=1, preload=[])
+    return Prospect(context, config, wanted, space, n_trials, executor)
 
 
 def _settings(config: DictConfig) -> Settings:
     node = config.hydra.sweeper
     if node.get("_target_") != _OURS:
         raise ConfigError(f"hydra/sweeper: {node.get('_target_')} cannot be planned. Choose hydra/sweeper=study")
-    wanted = settings.read({key: node[key] for key in node if key not in ("_target_", "_recursive_")})
-    if wanted.executor is None:
-        raise ConfigError(
-            "hydra.sweeper.executor=null: nothing would run the trials. Choose hydra/sweeper/executor=local"
-        )
-    return wanted
+    return settings.read({key: node[key] for key in node if key not in ("_target_", "_recursive_")})
 
 
-def _size(wanted: Settings, dimensions: Space, folder: Path) -> int | None:
+def _size(wanted: Settings, space: Space, folder: Path) -> int | None:
     """How many different trials the sampler can draw. A study that already exists is not looked into."""
-    enqueued = enqueue.read(wanted.enqueue, dimensions)[: wanted.n_trials]
-    return Study(replace(wanted, storage=None), dimensions, folder, enqueued=enqueued, extend=None).size
+    enqueued = enqueue.read(wanted.enqueue, space)[: wanted.n_trials]
+    return Study(replace(wanted, storage=None), space, folder, enqueued=enqueued, extend=None).size

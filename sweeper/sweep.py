@@ -13,10 +13,9 @@ from typing import Any, NoReturn
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.types import HydraContext
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from sweeper import allowed, enqueue, objectives, record, resume, space, tracking
+from sweeper import allowed, enqueue, node, objectives, record, resume, space, tracking
 from sweeper.coordinator import Coordinator
 from sweeper.errors import ConfigError
 from sweeper.events import SweepStarted
@@ -28,6 +27,7 @@ from sweeper.record import Sweep
 from sweeper.recorder import Recorder, begin, claim
 from sweeper.settings import Settings
 from sweeper.slot import Work
+from sweeper.space import Space
 from sweeper.study import Study
 
 INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
@@ -50,10 +50,10 @@ def run(
     limits = Limits(settings)
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(folder) if settings.resume else claim(folder)))
-        executor: Executor = stack.enter_context(closing(_executor(settings)))
+        slots = stack.enter_context(closing(executor(settings)))
         HydraConfig.instance().set_config(config)  # so that slots know hydra.sweeper.allow between trials, too
         # The slots import TensorFlow while this process composes and imports MLflow.
-        executor.start(Work(context, config, task, Singleton.get_state()).pickled(), str(folder / "slots"))
+        slots.start(Work(context, config, task, Singleton.get_state()).pickled(), str(folder / "slots"))
         started = _begun(settings, config)
         earlier = resume.earlier(folder, started) if settings.resume else None
         study = _study(settings, arguments, config, context, earlier)
@@ -64,7 +64,7 @@ def run(
             journal,
             folder,
             started,
-            slots=executor.slots,
+            slots=slots.slots,
             keep=settings.keep_models,
             tracking=followed,
             earlier=earlier,
@@ -73,12 +73,12 @@ def run(
         stack.enter_context(closing(recorder))
         trials = earlier.trials if earlier else ()
         naming = _naming(config, context)
-        coordinator = Coordinator(study, executor, settings, limits, recorder.emit, naming, trials)
+        coordinator = Coordinator(study, slots, settings, limits, recorder.emit, naming, trials)
         failure = _search(coordinator)
         if not failure and not coordinator.stop_requested:
             recorder.end("FINISHED", coordinator.time_is_up, in_slot=coordinator.call)
             return 0
-        executor.close()  # before MLflow is waited for: nothing trains on
+        slots.close()  # before MLflow is waited for: nothing trains on
         if failure:
             _end_failed(recorder, failure, folder)
         recorder.end("INTERRUPTED", "the user stopped it")
@@ -118,22 +118,22 @@ def _study(
     context: HydraContext,
     earlier: Sweep | None,
 ) -> Study:
-    loader = context.config_loader
-    dimensions = space.build(
-        arguments,
-        settings.params,
-        settings.spaces,
-        loader,
-        lambda lines: loader.load_sweep_config(config, lines),
-    )
+    wanted = dimensions(settings, arguments, config, context)
     return Study(
         settings,
-        dimensions,
+        wanted,
         Path(config.hydra.sweep.dir),
-        enqueued=enqueue.read(settings.enqueue, dimensions)[: settings.n_trials],
+        enqueued=enqueue.read(settings.enqueue, wanted)[: settings.n_trials],
         extend=_extension(settings, config),
         earlier=earlier and earlier.trials,
     )
+
+
+def dimensions(settings: Settings, arguments: Sequence[str], config: DictConfig, context: HydraContext) -> Space:
+    """Raises: ConfigError as `space.build`."""
+    loader = context.config_loader
+    compose = partial(loader.load_sweep_config, config)
+    return space.build(arguments, settings.params, settings.spaces, loader, compose)
 
 
 def _extension(settings: Settings, config: DictConfig) -> Callable[[Any], None] | None:
@@ -144,14 +144,14 @@ def _extension(settings: Settings, config: DictConfig) -> Callable[[Any], None] 
     return partial(allowed.function(path, "hydra.sweeper.custom_search_space", settings.allow), config)
 
 
-def _executor(settings: Settings) -> Executor:
+def executor(settings: Settings, **keys: Any) -> Executor:
+    """keys: instead of the executor's own. Raises: ConfigError if there is none, or it refuses its keys."""
     if settings.executor is None:
         raise ConfigError(
             "hydra.sweeper.executor=null: nothing would run the trials. Choose hydra/sweeper/executor=local"
         )
-    keys = OmegaConf.to_container(settings.executor, resolve=True)
-    allowed.check(keys, "hydra.sweeper.executor", settings.allow)
-    return instantiate(keys, slots=settings.n_jobs, most=settings.n_trials)
+    known = {"slots": settings.n_jobs, "most": settings.n_trials} | keys
+    return node.made(settings.executor, "hydra.sweeper.executor", settings.allow, **known)
 
 
 def _naming(config: DictConfig, context: HydraContext) -> Callable[[int, list[str]], str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -21,6 +21,12 @@ from sweeper.errors import ConfigError, DataError
 from sweeper.events import Metrics, Report
 from sweeper.record import CONFIG, MODEL
 from sweeper.secret import without_credentials
+from sweeper.trainer import Trainer
+
+if TYPE_CHECKING:
+    import keras
+
+    from sweeper.pipeline import Batches
 
 HPARAMS = {"lr": (0.0, math.inf), "dropout": (0.0, 1.0), "weight_decay": (0.0, math.inf)}  # from, to below
 
@@ -34,6 +40,17 @@ class TrialResult:
     def value(self) -> float | tuple[float, ...]:
         """As a task returns it: a number for one objective."""
         return self.values[0] if len(self.values) == 1 else self.values
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a training starts with."""
+
+    data: Dataset
+    net: keras.Model
+    batches: Batches
+    schedule: Any
+    optimizer: keras.Optimizer
 
 
 def never_stop(epoch: int, value: float, metrics: Metrics) -> bool:
@@ -52,16 +69,12 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
     folder.mkdir(parents=True, exist_ok=True)
     saved = checkpoint.read(folder) if is_of(cfg, folder) else None  # by an attempt whose process died
     (folder / CONFIG).write_text(_text(cfg), encoding="utf-8")
-    from sweeper import fit, pipeline, views  # TensorFlow starts here
+    from sweeper import fit, views  # TensorFlow starts here
 
-    fit.reset(cfg.seed, trainer.precision)
-    data = dataset(cfg)
-    net = make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
-    batches = pipeline.batches(data, trainer, make(cfg, "augment"), cfg.seed)
-    schedule = make(cfg, "schedule", steps=trainer.epochs * batches.steps)
-    optimizer = make(cfg, "optimizer", learning_rate=schedule)
-    told, save = _told_to(schedule, report), partial(checkpoint.write, folder)
-    fitted = fit.fit(net, optimizer, batches, trainer, metric, told, saved, save)
+    parts = prepare(cfg, trainer)
+    data, net = parts.data, parts.net
+    told, save = _told_to(parts.schedule, report), partial(checkpoint.write, folder)
+    fitted = fit.fit(net, parts.optimizer, parts.batches, trainer, metric, told, saved, save)
 
     facts = {"model": word(cfg.model), "dataset": word(cfg.dataset), "parameters": net.count_params()}
     used = views.averaged(net) if trainer.views == 2 else net
@@ -81,6 +94,18 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
         facts["latency"] = costs.latency(used)
     facts |= {"epochs": fitted.epochs, "best_epoch": fitted.best_epoch} | fitted.metrics
     return TrialResult(tuple(float(facts[name]) for name in optimized), facts)
+
+
+def prepare(cfg: DictConfig, trainer: Trainer) -> Parts:
+    """In a process that forgets the training before. Raises: as `make` and `dataset`."""
+    from sweeper import fit, pipeline
+
+    fit.reset(cfg.seed, trainer.precision)
+    data = dataset(cfg)
+    net = make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
+    batches = pipeline.batches(data, trainer, make(cfg, "augment"), cfg.seed)
+    schedule = make(cfg, "schedule", steps=trainer.epochs * batches.steps)
+    return Parts(data, net, batches, schedule, make(cfg, "optimizer", learning_rate=schedule))
 
 
 def is_of(cfg: DictConfig, folder: Path) -> bool:
