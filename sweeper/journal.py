@@ -21,7 +21,7 @@ from sweeper.typed import Row
 
 NAME = "trials.jsonl"
 KINDS = {kind.__name__: kind for kind in get_args(Event)}
-_EPOCH = re.compile(r'{"event":"EpochReported","trial":(\d+),')  # how `write` begins the lines that are nine in ten
+_EPOCH = re.compile(rb'{"event":"EpochReported","trial":(\d+),')  # how `write` begins the lines that are nine in ten
 _LATEST = 1e11  # seconds since 1970; a time beyond it is none
 
 
@@ -135,7 +135,7 @@ def rows(path: Path, kind: type[Row]) -> Iterator[Row]:
             raise DataError(f"{path}, line {number}: {error}. Delete that line.") from None
 
 
-def lines(path: Path, until: int | None = None) -> Iterator[tuple[int, str]]:
+def lines(path: Path, until: int | None = None) -> Iterator[tuple[int, bytes]]:
     """The whole lines of a .jsonl file with their numbers from 1. A torn last line is left out, and what lies after
     the first `until` bytes.
 
@@ -150,12 +150,12 @@ def lines(path: Path, until: int | None = None) -> Iterator[tuple[int, str]]:
                 left -= len(line)
                 if left < 0 or not line.endswith(b"\n"):
                     return
-                yield number, line.decode(errors="replace")
+                yield number, line
     except PermissionError:
         raise DataError(f"{path} may not be read by you. Ask whom it belongs to.") from None
 
 
-def parse(path: Path, number: int, line: str) -> dict[str, Any]:
+def parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
     """Raises: DataError if the line is not a JSON object."""
     try:
         row = json.loads(line)
@@ -163,7 +163,7 @@ def parse(path: Path, number: int, line: str) -> dict[str, Any]:
         row = None
     if not isinstance(row, dict):
         raise DataError(
-            f"{path}, line {number} is damaged: {line.strip()[:60]!r} is not a JSON object. "
+            f"{path}, line {number} is damaged: {line.decode(errors='replace').strip()[:60]!r} is not a JSON object. "
             "Delete that line: every other one stands for itself."
         )
     return row

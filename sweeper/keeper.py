@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper import checkpoint, pareto
 from sweeper.events import Event, TrialEnded, TrialStarted
-from sweeper.record import DUPLICATE_OF, MODEL, inside, losses
+from sweeper.record import DUPLICATE_OF, MODEL, Trial, inside, losses
+from sweeper.states import OPEN
 
 
 @dataclass(frozen=True)
@@ -25,33 +27,37 @@ class Keeper:
     neighbours are far. Checkpoints are deleted too, but of trials that may go on.
     """
 
-    def __init__(self, folder: Path, directions: tuple[str, ...], keep: int):
+    def __init__(self, folder: Path, directions: tuple[str, ...], keep: int, before: Iterable[Trial] = ()):
+        """before: the trials of the sessions before, when a sweep is resumed."""
         self._folder, self._directions, self._keep = folder, directions, keep
-        self._folders: dict[int, Path] = {}
-        self._known: list[_Known] = []  # of the front, and those that are kept
+        self._folders = {trial.number: trial.folder for trial in before}
+        trained = [trial for trial in before if trial.state == "FINISHED" and trial.duplicate_of is None]
+        known = [
+            _Known(trial.number, self._point(trial.values, trial.missed), trial.model.exists()) for trial in trained
+        ]
+        self._known = [one for rank, one in _ranked(known) if one.kept or rank == 1]  # of the front, and what is kept
 
     def write(self, event: Event) -> None:
         match event:
             case TrialStarted():
-                self._folders[event.trial] = self._own(event)
+                what = f"The folder of trial {event.trial}"
+                self._folders[event.trial] = self._folder / inside(event.folder, what)
             case TrialEnded():
-                if event.state not in ("CRASHED", "INTERRUPTED"):
-                    checkpoint.delete(self._folders[event.trial])
+                if event.state not in OPEN:
+                    checkpoint.delete(self._own(event.trial))
                 self._end(event)
 
-    def _own(self, event: TrialStarted) -> Path:
-        """The trial's folder. Raises: DataError if it lies elsewhere, also by a link: files are deleted there."""
-        what = f"The folder of trial {event.trial}"
-        folder = self._folder / inside(event.folder, what)
-        inside(os.path.relpath(folder.resolve(), self._folder.resolve()), what)
+    def _own(self, trial: int) -> Path:
+        """The trial's folder. Raises: DataError if a link leads elsewhere: files are deleted there."""
+        folder = self._folders[trial]
+        inside(os.path.relpath(folder.resolve(), self._folder.resolve()), f"The folder of trial {trial}")
         return folder
 
     def _end(self, event: TrialEnded) -> None:
         if event.state != "FINISHED" or DUPLICATE_OF in event.facts:
             self._delete_network(event.trial)
             return
-        point = pareto.Point(losses(event.values, self._directions), sum(event.missed.values()))
-        ranked = _ranked([*self._known, _Known(event.trial, point)])
+        ranked = _ranked([*self._known, _Known(event.trial, self._point(event.values, event.missed))])
         kept = [known.trial for _, known in ranked if known.kept]
         for trial in kept[self._keep :]:
             self._delete_network(trial)
@@ -63,18 +69,23 @@ class Keeper:
         ]
 
     def _delete_network(self, trial: int) -> None:
-        (self._folders[trial] / MODEL).unlink(missing_ok=True)
+        (self._own(trial) / MODEL).unlink(missing_ok=True)
+
+    def _point(self, values: Sequence[float], missed: Mapping[str, float]) -> pareto.Point:
+        return pareto.Point(losses(values, self._directions), sum(missed.values()))
 
 
 def _ranked(known: list[_Known]) -> list[tuple[int, _Known]]:
     """With their ranks, those first that are to be kept before the others."""
     known = sorted(known, key=lambda one: one.trial)  # of equal points the earlier trial is the end of a front
     ranks = pareto.ranks([one.point for one in known])
-    room = {}
-    for rank in set(ranks):
-        members = [one for one, of in zip(known, ranks, strict=True) if of == rank]
-        distances = pareto.crowding([one.point.losses for one in members])
-        room |= {one.trial: distance for one, distance in zip(members, distances, strict=True)}
+    fronts: dict[int, list[_Known]] = {}
+    for rank, one in zip(ranks, known, strict=True):
+        fronts.setdefault(rank, []).append(one)
+    room: dict[int, float] = {}
+    for front in fronts.values():
+        distances = pareto.crowding([one.point.losses for one in front])
+        room.update((one.trial, distance) for one, distance in zip(front, distances, strict=True))
 
     def order(ranked: tuple[int, _Known]) -> tuple:
         rank, one = ranked

@@ -53,7 +53,10 @@ def _fronts(points: set[Losses]) -> dict[Losses, int]:
     dominated by all fronts before it too: so its place is found by halving (Zhang et al. 2015)."""
     fronts: list[list[Losses]] = []
     rank = {}
-    for point in sorted(points):
+    ordered = sorted(points)
+    if ordered and len(ordered[0]) == 1:
+        return {point: place for place, point in enumerate(ordered, start=1)}
+    for point in ordered:
         place = bisect_left(fronts, True, key=lambda front: not any(_dominates(other, point) for other in front))
         if place == len(fronts):
             fronts.append([])

@@ -168,11 +168,8 @@ def replay(folder: Path, events: Iterable[Event]) -> Sweep:
         raise DataError(f"{folder / journal.NAME} holds no sweep yet: its first line should be a SweepStarted event.")
     runs = run_ids(folder)
     trials = (
-        replace(
-            _trial(folder, starts[number], ends.get(number), curves[number], times[number], runs.get(number)),
-            tested=tests.get(number),
-        )
-        for number in sorted(starts)
+        _trial(folder, start, ends.get(number), curves[number], times[number], runs.get(number), tests.get(number))
+        for number, start in sorted(starts.items())
     )
     found = Sweep(folder, sweep, tuple(trials), sweep_end, runs.get(None))
     for trial in found.trials:
@@ -187,29 +184,41 @@ def replay(folder: Path, events: Iterable[Event]) -> Sweep:
 
 def inside(path: str, what: str) -> str:
     """`path` if it stays in the folder that it is relative to. Raises: DataError if it leads out of it."""
-    if os.path.isabs(path) or ".." in Path(path).parts or "\0" in path:
+    if os.path.isabs(path) or ".." in path.split(os.sep) or "\0" in path:
         raise DataError(f"{what} is {path!r}, outside of the sweep's. Nothing there is touched: give one inside.")
     return path
 
 
 def _trial(
-    folder: Path, start: TrialStarted, end: TrialEnded | None, curve: list, last: float, run_id: str | None
+    folder: Path,
+    start: TrialStarted,
+    end: TrialEnded | None,
+    curve: list,
+    last: float,
+    run_id: str | None,
+    tested: TrialTested | None,
 ) -> Trial:
-    trial = Trial(
+    ended = end and {
+        "state": end.state,
+        "values": end.values,
+        "reason": end.reason,
+        "facts": end.facts,
+        "missed": end.missed,
+    }
+    return Trial(
         start.trial,
         start.params,
         start.command,
-        folder / inside(start.folder, f"{folder / journal.NAME}: the folder of trial {start.trial}"),
+        folder / inside(start.folder, f"The folder of trial {start.trial} in {journal.NAME}"),
         curve=tuple(curve),
         started=start.time,
         attempt=start.attempt,
         seconds=last - start.time,
         run_id=run_id,
         subdir=start.folder,
+        tested=tested,
+        **(ended or {}),
     )
-    if end is None:
-        return trial
-    return replace(trial, state=end.state, values=end.values, reason=end.reason, facts=end.facts, missed=end.missed)
 
 
 def run_ids(folder: Path) -> dict[int | None, str]:

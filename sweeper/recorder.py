@@ -14,7 +14,7 @@ from rich.console import Console
 from sweeper import command, evaluation, model_log, objectives, record, results
 from sweeper.errors import ConfigError
 from sweeper.events import Event, SweepEnded, SweepStarted, TrialEnded, TrialTested
-from sweeper.journal import NAME, Journal, read
+from sweeper.journal import NAME, Journal
 from sweeper.keeper import Keeper
 from sweeper.limits import Limits
 from sweeper.mirror import Mirror
@@ -77,10 +77,8 @@ class Recorder:
     ):
         """keep: the models of so many best trials stay. earlier: what is resumed."""
         self._journal, self._folder, self._uri = journal, folder, tracking.uri
-        keeper = Keeper(folder, started.directions, keep)
         before = earlier.trials if earlier else ()
-        for event in read(folder, epochs=False) if earlier else ():
-            keeper.write(event)
+        keeper = Keeper(folder, started.directions, keep, before)
         self._mirror = Mirror(folder, **asdict(tracking), backlog=journal.size)
         self._progress = Progress(
             started.n_trials, started.metric, started.directions, slots, before=before, limits=limits

@@ -16,7 +16,7 @@ LATEST = "latest"
 def find(wanted: str) -> Path:
     """The folder that `hydra.sweeper.resume` names: an ID, a path, or the latest sweep. Raises: ConfigError if none."""
     if wanted != LATEST:
-        return sweeps.find(wanted).folder.absolute()
+        return sweeps.locate(wanted).absolute()
     for folder in sweeps.all():
         if folder.parts[0] == sweeps.TOPS[0]:
             return folder.absolute()

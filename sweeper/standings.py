@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Standing:
         front = "; * Pareto front" if len(self.directions) > 1 else ""
         return f"{self.dataset + ', ' if self.dataset else ''}{metric} ({better} is better{front})"
 
-    @property
+    @cached_property
     def constrained(self) -> bool:
         return any(row.trial.missed for row in self.rows)
 
@@ -92,22 +93,21 @@ def _words(sweep: Sweep, group: str) -> list[str]:
 def _standing(
     dataset: str, metric: str, directions: tuple[str, ...], entries: list[tuple[Sweep, Trial, str]]
 ) -> Standing:
-    rows = [Row(None, sweep.id, trial, dataset, model) for sweep, trial, model in entries]
+    ids = {sweep.folder: sweep.id for sweep, _, _ in entries}
+    rows = [Row(None, ids[sweep.folder], trial, dataset, model) for sweep, trial, model in entries]
     trained = [row for row in rows if row.state in _TRAINED]
-    fronts = record.ranks([row.trial for row in trained], directions)
-    placed = [replace(row, rank=front) for row, front in zip(trained, fronts, strict=True)]
-    placed += [row for row in rows if row.state not in _TRAINED]
+    placed = list(zip(record.ranks([row.trial for row in trained], directions), trained, strict=True))
+    placed += [(0, row) for row in rows if row.state not in _TRAINED]
 
-    def order(row: Row) -> tuple:
-        return _ORDER.get(row.state, len(_ORDER)), row.rank or 0, record.losses(row.trial.values or (), directions)
+    def order(placed: tuple[int, Row]) -> tuple:
+        front, row = placed
+        return _ORDER.get(row.state, len(_ORDER)), front, record.losses(row.trial.values or (), directions)
 
-    def rank(row: Row, place: int) -> int | None:
-        if row.state != "finished":
-            return None
-        return place if len(directions) == 1 else row.rank
+    def ranked(place: int, front: int, row: Row) -> Row:
+        return replace(row, rank=place if len(directions) == 1 else front) if row.state == "finished" else row
 
     ordered = enumerate(sorted(placed, key=order), start=1)
-    return Standing(dataset, metric, directions, tuple(replace(row, rank=rank(row, place)) for place, row in ordered))
+    return Standing(dataset, metric, directions, tuple(ranked(place, *one) for place, one in ordered))
 
 
 def _record(standing: Standing, row: Row) -> dict[str, Any]:

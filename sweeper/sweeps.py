@@ -30,14 +30,19 @@ def find(id: str | None, root: Path = Path(".")) -> Sweep:
 
     Raises: ConfigError naming the known ones if there is none or more than one, DataError if its journal is damaged.
     """
+    return record.read(locate(id, root), curves=False)
+
+
+def locate(id: str | None, root: Path = Path(".")) -> Path:
+    """The folder of the sweep that `find` reads. Raises: ConfigError as `find`."""
     if id and _is_file(root / id / journal.NAME):
-        return record.read(root / id, curves=False)
+        return root / id
     known = all(root)
     if not known:
         raise ConfigError(nothing_found(root))
     matches = [folder for folder in known if folder.name == id] if id else known[:1]
     if len(matches) == 1:
-        return record.read(matches[0], curves=False)
+        return matches[0]
     if matches:
         raise ConfigError(f"{id} names {len(matches)} sweeps: give a path, {_listed([str(path) for path in matches])}.")
     raise ConfigError(f"No sweep is called {id}. Known, latest first: {_listed([folder.name for folder in known])}.")
