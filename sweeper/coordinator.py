@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sweeper import command, constraints
+from sweeper import command, constraints, outcome
 from sweeper.duplicates import Duplicates
 from sweeper.events import EpochReported, Event, TrialEnded, TrialStarted
 from sweeper.executor import Call, Died, Done, Executor, Message, Raised, Ready, Reported, TrialJob
 from sweeper.failures import Failures, SweepFailed
 from sweeper.limits import Limits
+from sweeper.outcome import Outcome
 from sweeper.record import Trial
 from sweeper.settings import Settings
-from sweeper.states import OPEN, State
+from sweeper.states import OPEN
 from sweeper.study import Proposal, Study
 
 _TICK = 0.5  # seconds until a request to stop is noticed
@@ -82,7 +82,7 @@ class Coordinator:
         finally:
             for slot in list(self._running):
                 self._abandoned.append(slot)
-                self._end(self._running.pop(slot), "INTERRUPTED", None, "the sweep ended before the trial did")
+                self._end(self._running.pop(slot), outcome.INTERRUPTED)
 
     @property
     def time_is_up(self) -> str | None:
@@ -131,7 +131,7 @@ class Coordinator:
     def _repeat(self, attempt: _Attempt, same: TrialEnded) -> None:
         """Tells a trial as one of the same parameters ended, without training it."""
         self._announce(attempt)
-        self._end(attempt, "FINISHED", same.values, f"the same as trial {same.trial}, which was trained", same.facts)
+        self._end(attempt, outcome.repeated(same))
         for message in self._executor.wait(0):  # slots wait for answers while a small space repeats itself
             self._handle(message)
 
@@ -157,11 +157,12 @@ class Coordinator:
             case Reported(slot):
                 self._report(slot, message)
             case Done(slot):
-                self._finish(self._running.pop(slot), message)
+                attempt = self._running.pop(slot)
+                self._end(attempt, outcome.done(message, len(self._settings.directions), attempt.pruned_at))
             case Raised(slot) if message.state in OPEN:
                 raise OSError(message.told)
             case Raised(slot):
-                self._fail(self._running.pop(slot), message.state, message.reason, message.told, message.place)
+                self._end(self._running.pop(slot), outcome.raised(message))
             case Died(slot) if slot in self._running:
                 self._lose(self._running.pop(slot), message)
             case Died(slot) if slot in self._free:
@@ -177,27 +178,11 @@ class Coordinator:
         self._running[slot] = replace(attempt, heard_at=now, pruned_at=heard.epoch if stop else attempt.pruned_at)
         self._emit(EpochReported(number, heard.epoch, heard.value, heard.metrics, time.time()))
 
-    def _finish(self, attempt: _Attempt, done: Done) -> None:
-        wanted = len(self._settings.directions)
-        if attempt.pruned_at is not None:
-            reason = f"behind the other trials at epoch {attempt.pruned_at}"
-            self._end(attempt, "PRUNED", done.values, reason, done.facts)
-        elif len(done.values) != wanted:
-            reason = f"the task returned {len(done.values)} values for {wanted} of hydra.sweeper.direction"
-            self._fail(attempt, "FAILED", reason)
-        elif any(math.isnan(value) for value in done.values):
-            self._fail(attempt, "DIVERGED", "the task returned nan", facts=done.facts)
-        else:
-            self._end(attempt, "FINISHED", done.values, None, done.facts)
-
     def _lose(self, attempt: _Attempt, died: Died) -> None:
-        """The process of a trial: by its own fault, or by chance, and then it starts again."""
-        if died.state != "KILLED":
-            self._fail(attempt, died.state, died.reason)
-        elif attempt.crashes >= self._settings.max_retries:
-            self._fail(attempt, "KILLED", f"its process was lost {attempt.crashes + 1} times ({died.reason})")
-        else:
-            self._end(attempt, "CRASHED", None, f"its process was lost ({died.reason}); it starts again")
+        """The process of a trial."""
+        lost = outcome.died(died, attempt.crashes, self._settings.max_retries)
+        self._end(attempt, lost)
+        if lost.state == "CRASHED":
             self._again.append(replace(attempt, number=attempt.number + 1, crashes=attempt.crashes + 1, pruned_at=None))
 
     def _end_hung(self) -> None:
@@ -209,38 +194,20 @@ class Coordinator:
             if time.monotonic() - attempt.heard_at > patience:
                 del self._running[slot]
                 self._executor.kill(slot)
-                reason = f"no epoch within hydra.sweeper.trial_timeout={patience:g} seconds; it was stopped"
-                self._fail(attempt, "HUNG", reason)
+                self._end(attempt, outcome.hung(patience))
 
-    def _fail(
-        self,
-        attempt: _Attempt,
-        state: State,
-        reason: str,
-        told: str | None = None,
-        place: str | None = None,
-        facts: dict[str, Any] | None = None,
-    ) -> None:
-        """told, place: of an exception. Raises: SweepFailed if it makes no sense to go on."""
-        self._end(attempt, state, None, reason, facts, told or reason, place)
+    def _end(self, attempt: _Attempt, end: Outcome) -> None:
+        """The journal hears first: what it has, a resumed sweep tells the study.
 
-    def _end(
-        self,
-        attempt: _Attempt,
-        state: State,
-        values: Any,
-        reason: str | None,
-        facts: dict[str, Any] | None = None,
-        told: str | None = None,
-        place: str | None = None,
-    ) -> None:
-        """The journal hears first: what it has, a resumed sweep tells the study."""
-        number, facts = attempt.proposal.number, facts or {}
-        missed = constraints.missed(self._settings.constraints, facts, values) if state == "FINISHED" else {}
-        reason = "; ".join(filter(None, (reason, constraints.reason(missed, facts)))) or None
-        ended = TrialEnded(number, state, values, reason, facts, time.time(), missed)
-        self._duplicates.add(attempt.proposal.params, ended)
+        Raises: SweepFailed if it makes no sense to go on.
+        """
+        number, params = attempt.proposal.number, attempt.proposal.params
+        finished = end.state == "FINISHED"
+        missed = constraints.missed(self._settings.constraints, end.facts, end.values) if finished else {}
+        reason = "; ".join(filter(None, (end.reason, constraints.reason(missed, end.facts)))) or None
+        ended = TrialEnded(number, end.state, end.values, reason, end.facts, time.time(), missed)
+        self._duplicates.add(params, ended)
         self._emit(ended)
-        self._study.tell(number, state, values, facts)
-        if state not in OPEN:
-            self._failures.count(state, told, place)
+        self._study.tell(number, end.state, end.values, end.facts)
+        if end.state not in OPEN:
+            self._failures.count(end.state, end.told or end.reason, end.place)

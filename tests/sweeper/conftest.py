@@ -82,12 +82,12 @@ def write_run_ids() -> Callable[..., None]:
 
 @pytest.fixture
 def start(tmp_path, monkeypatch):
-    """Starts a sweep of the light task with these arguments, in an empty folder; it is gone after the test."""
+    """Starts a sweep, of the light task unless said, in an empty folder; it is gone after the test."""
     monkeypatch.chdir(tmp_path)
     started = []
 
-    def start(*arguments):
-        command = [sys.executable, str(APP), "-m", *arguments]
+    def start(*arguments, program=(str(APP),)):
+        command = [sys.executable, *program, "-m", *arguments]
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
         return started[-1]
 

@@ -143,31 +143,53 @@ def test_a_sweep_that_runs_is_not_resumed_beside_it(start, sweep):
     process.communicate(timeout=60)
 
 
+def killed(process, after, rng):
+    """Kills a sweep `after` seconds, now and then a slot before it; whether it was still there."""
+    deadline = time.monotonic() + after
+    while time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    if process.poll() is not None:
+        return False
+    left = slots(process)
+    if left and rng.random() < 0.3:  # its trial is being tried again when the coordinator goes
+        rng.choice(left).kill()
+        time.sleep(rng.uniform(0, 0.3))
+    process.kill()
+    process.wait()
+    until(lambda: not any(lives(slot) for slot in left))
+    return True
+
+
 @pytest.mark.slow
 def test_fifty_kills_at_random_moments_lose_nothing_and_double_nothing(start):
     rng = random.Random(0)
-    arguments = (*LIGHT, "pause=0.1", "epochs=4", "hydra.sweeper.n_trials=40")
-    rounds = 0
-    while rounds < 50:
+    arguments = (*LIGHT, "pause=0.2", "epochs=4", "hydra.sweeper.n_trials=100")
+    for _ in range(50):
         process = start(*arguments, *([RESUME] if events() else []))
-        deadline = time.monotonic() + rng.uniform(0, 7)
-        while time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.02)
-        if process.poll() is not None:
-            break
-        left = slots(process)
-        if left and rng.random() < 0.3:  # a slot first: its trial is being retried when the coordinator goes
-            rng.choice(left).kill()
-            time.sleep(rng.uniform(0, 0.3))
-        process.kill()
-        process.wait()
-        until(lambda left=left: not any(lives(slot) for slot in left))
-        rounds += 1
-    assert process.poll() is None or rounds == 50, process.communicate()
+        assert killed(process, rng.uniform(0, 8), rng), process.communicate()
     process = start(*arguments, RESUME)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, out + err
-    assert_is_whole(40)
+    assert_is_whole(100)
+
+
+@pytest.mark.slow
+def test_three_kills_of_real_trainings_cost_no_epoch_twice(start):
+    rng = random.Random(1)
+    real = {"program": ("-m", "sweeper")}
+    arguments = ("hparams=search", "hydra.sweep.dir=sweep", "hydra.sweeper.n_trials=4", "hydra/sweeper/pruner=none")
+    arguments += ("trainer.epochs=8", "trainer.checkpoint=0", "tracking.experiment=kills")
+    for ended in range(3):
+        process = start(*arguments, *([RESUME] if events() else []), **real)
+        until(lambda ended=ended, process=process: has_ended(ended)() or process.poll() is not None, 300)
+        assert killed(process, rng.uniform(5, 15), rng), process.communicate()
+    process = start(*arguments, RESUME, **real)
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, out + err
+    assert_is_whole(4)
+    for trial in trials():
+        assert [epoch for epoch, _, _ in trial.curve] == list(range(1, 9))
+        assert not (trial.folder / "checkpoint.npz").exists()
 
 
 @pytest.fixture
