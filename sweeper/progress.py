@@ -151,7 +151,7 @@ class Progress:
         if limit is None or left <= limit:
             return f", about {text.clock(left)} left" if left else ""
         room = round((self._n_trials - _ended(trials)) * limit / left)
-        return f", stops in {text.clock(limit)} after about {_count(room, 'trial')} more"
+        return f", stops in {text.clock(limit)}, time for about {_count(room, 'trial')}"
 
     def _counts(self, trials: list[_Shown]) -> Text:
         states = Counter(trial.state for trial in trials) | Counter(CRASHED=self._crashes)

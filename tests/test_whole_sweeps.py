@@ -97,3 +97,20 @@ def test_ctrl_c_while_the_best_network_is_tested_leaves_a_finished_sweep(tmp_pat
     sweep = record.read(tmp_path / "sweep")
     assert (process.returncode, sweep.ended.state) == (0, "FINISHED")
     assert [(trial.state, trial.tested) for trial in sweep.trials] == [("FINISHED", None)]
+
+
+@pytest.mark.slow
+def test_a_network_too_large_and_a_loss_that_explodes_are_told_apart_and_cost_the_others_nothing(tmp_path):
+    searched = ["model.filters=4,1500", "hparams.lr=1e-3,1e9", "hydra/sweeper/sampler=grid", "hydra.sweeper.n_jobs=1"]
+    limits = ["hydra.sweeper.executor.memory_limit=1.5", "hydra.sweeper.max_failure_rate=1", "hydra.sweep.dir=sweep"]
+    values = ["dataset.train_size=300", "trainer.epochs=1", "optimizer=sgd", "hydra/sweeper/pruner=none"]
+    command = [sys.executable, "-m", "sweeper", "-m", *searched, *limits, *values]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    states = {tuple(trial.params.values()): trial.state for trial in record.read(tmp_path / "sweep").trials}
+    assert states == {
+        (4, 1e-3): "FINISHED",
+        (4, 1e9): "DIVERGED",
+        (1500, 1e-3): "OUT_OF_MEMORY",
+        (1500, 1e9): "OUT_OF_MEMORY",
+    }

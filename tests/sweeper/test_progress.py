@@ -12,8 +12,10 @@ import pytest
 from rich.console import Console
 
 from sweeper.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted
+from sweeper.limits import Limits
 from sweeper.progress import Progress
 from sweeper.record import Trial
+from sweeper.settings import Settings
 
 PARAMS = {"hparams.lr": 0.0021, "hparams.dropout": 0.31, "hparams.weight_decay": 1.23e-5}
 SWEEP = SweepStarted("monday", "cmd", "val_accuracy", ("maximize",), 20, None, 0.0)
@@ -138,6 +140,17 @@ def test_the_display_has_counts_the_best_and_a_line_for_each_running_trial(progr
         "  trial 2    epoch 0           lr=0.0021 dropout=0.31 weight_decay=1.2e-05",
         "  trial 3    epoch 4   0.7500  lr=0.0021 dropout=0.31 weight_decay=1.2e-05",
     ]
+
+
+def test_a_limit_is_shown_with_the_trials_that_it_leaves_room_for():
+    limits = Limits(Settings(sampler=None, pruner=None, executor=None, timeout=45))
+    console = Console(file=io.StringIO(), width=120)
+    progress = Progress(20, "val_accuracy", ("maximize",), 2, console=console, limits=limits)
+    progress.write(SWEEP)
+    assert ", for 0:45 at most" in console.file.getvalue()
+    for event in (*trial(0, "FINISHED", 0.9, seconds=10), *trial(1, "FINISHED", 0.8, seconds=10)):
+        progress.write(event)
+    assert re.search(r", stops in 0:4[45], time for about 9 trials", frame(progress)[0])
 
 
 def test_a_line_too_long_is_cut_not_wrapped(progress):
