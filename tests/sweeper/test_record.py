@@ -33,6 +33,7 @@ def test_a_trial_is_what_its_events_say(tmp_path):
             curve=((1, 0.1, {"loss": 1.0}), (2, 0.2, {"loss": 1.0})),
             started=10.0,
             seconds=2.5,
+            subdir="7",
         ),
     )
     assert sweep.ended == SweepEnded("FINISHED", None, 7, 13.0)
