@@ -80,7 +80,7 @@ def test_samplers_live_with_ruined_trials(sampler):
         node = compose("config", [f"hydra/sweeper/sampler={sampler}"], return_hydra_config=True).hydra.sweeper.sampler
     from sweeper.node import made
 
-    learned = optuna.create_study(direction="maximize", sampler=made(node, "hydra.sweeper.sampler"))
+    learned = optuna.create_study(direction="maximize", sampler=made(node, "hydra.sweeper.sampler", ()))
     for number in range(30):
         trial = learned.ask()
         x = trial.suggest_float("x", -1, 1) + trial.suggest_float("y", -1, 1)
