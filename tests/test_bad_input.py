@@ -9,6 +9,7 @@ import os
 import struct
 import zlib
 from argparse import ArgumentParser
+from collections import deque
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
@@ -154,9 +155,10 @@ def test_a_trial_outside_of_its_sweep_loses_no_file(where, tmp_path):
     sweep = tmp_path / "sweep"
     sweep.mkdir()
     (sweep / "linked").symlink_to(other)
-    keeper = Keeper(sweep, "maximize", 1)
+    keeper = Keeper(sweep, ("maximize",), 1)
+    events = TrialStarted(0, 0, {}, "", where, 1.0), TrialEnded(0, "FAILED", None, None)
     with pytest.raises(DataError, match="outside of the sweep"):
-        keeper.write(TrialStarted(0, 0, {}, "", where, 1.0))
+        deque(map(keeper.write, events))
     assert (other / record.MODEL).exists()
 
 
