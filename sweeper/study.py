@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ class Study:
         shared: other sweeps may have trials in the same database.
         """
         known = {trial.number: trial for trial in earlier}
+        self._check_holds(known)
         for running in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             number = running.number
             owner = running.user_attrs.get(_OWNER, None if shared else self._owner)
@@ -81,6 +82,16 @@ class Study:
             self._proposal(number, known[number].params) if number in known else self._propose(trial)
             for number, trial in sorted(self._running.items())
         ]
+
+    def _check_holds(self, numbers: Collection[int]) -> None:
+        """Raises: ConfigError if the study lacks some: their numbers would be given to other trials."""
+        lost = set(numbers) - {trial.number for trial in self._study.get_trials(deepcopy=False)}
+        if lost:
+            raise ConfigError(
+                f"Study {self._study.study_name} lacks {len(lost)} trials of the journal in {self._owner}, first trial "
+                f"{min(lost)}. Was {storage.JOURNAL} deleted, or another hydra.sweeper.storage given? For a new sweep "
+                f"that begins with those trials: hydra.sweeper.enqueue={self._owner}"
+            )
 
     def ask(self) -> Proposal:
         trial = self._study.ask()

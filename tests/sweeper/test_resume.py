@@ -133,6 +133,15 @@ def test_what_cannot_be_resumed_is_refused_and_left_as_it_is(sweep, arguments, c
     assert Path("sweep", journal.NAME).read_text() == before
 
 
+def test_a_sweep_whose_study_was_deleted_gives_no_number_twice(sweep):
+    assert sweep(*LIGHT, "hydra.sweeper.n_trials=2")[0] == 0
+    Path("sweep/study.journal").unlink()
+    code, output = sweep(*LIGHT, "hydra.sweeper.n_trials=4", RESUME)
+    assert code == 2, output
+    assert "lacks 2 trials of the journal" in output
+    assert "Traceback" not in output
+
+
 def test_a_sweep_that_runs_is_not_resumed_beside_it(start, sweep):
     process = start(*LIGHT, "pause=0.3", "hydra.sweeper.n_trials=50")
     until(has_ended(1))
