@@ -10,6 +10,7 @@ from sweeper.errors import ConfigError
 from sweeper.settings import Settings
 
 _RESERVE = 30.0  # seconds to write the results and to let MLflow have them
+_LAST = 5.0  # of them: to log the best network and to print the leaderboard
 _NEXT_TIME = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 
 
@@ -36,6 +37,10 @@ class Limits:
         """Seconds until the search ends, if it is limited."""
         ends = [end for end in (self._last_start, self.search_end) if end is not None]
         return max(0.0, min(ends) - time.time()) if ends else None
+
+    def wait(self, wanted: float) -> float:
+        """So many seconds of waiting, or fewer where the deadline comes before."""
+        return wanted if self.deadline is None else min(wanted, max(1.0, self.deadline - _LAST - time.time()))
 
     def may_start(self) -> bool:
         """Whether another trial may begin."""

@@ -76,7 +76,7 @@ class Recorder:
         limits: Limits | None = None,
     ):
         """keep: the models of so many best trials stay. earlier: what is resumed."""
-        self._journal, self._folder, self._uri = journal, folder, tracking.uri
+        self._journal, self._folder, self._uri, self._limits = journal, folder, tracking.uri, limits
         before = earlier.trials if earlier else ()
         keeper = Keeper(folder, started.directions, keep, before)
         self._mirror = Mirror(folder, **asdict(tracking), backlog=journal.size)
@@ -116,7 +116,8 @@ class Recorder:
         self.emit(SweepEnded(state, reason, best and best.number, time.time()))
         try:
             with Console().status("Waiting for MLflow"):
-                late = self._mirror.close(_PATIENCE if state == "FINISHED" else _IMPATIENCE)
+                patience = _PATIENCE if state == "FINISHED" else _IMPATIENCE
+                late = self._mirror.close(self._limits.wait(patience) if self._limits else patience)
                 troubles.append(late)
                 if in_slot and _has_network(best) and not late:
                     troubles.append(self._log(best, in_slot))

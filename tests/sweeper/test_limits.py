@@ -37,6 +37,12 @@ def test_a_deadline_keeps_back_what_the_longest_epoch_took():
     assert some.search_end == before - 50
 
 
+def test_nothing_is_waited_for_beyond_the_deadline():
+    assert limits().wait(60) == 60
+    assert limits(deadline=(datetime.now() + timedelta(hours=1)).isoformat()).wait(60) == 60
+    assert 30 < limits(deadline=(datetime.now() + timedelta(seconds=40)).isoformat()).wait(60) <= 35
+
+
 def test_the_nearest_limit_counts():
     both = limits(deadline=(datetime.now() + timedelta(hours=1)).isoformat(), timeout=60)
     assert 50 < both.left <= 60
