@@ -24,6 +24,8 @@ from omegaconf import OmegaConf
 
 from sweeper import card, checkpoint, data, evaluation, journal, leaderboard, record, space, sweeps, trial
 from sweeper import settings as sweeper_settings
+from sweeper.app import main
+from sweeper.compose import composed
 from sweeper.errors import ConfigError, DataError, SweeperError
 from sweeper.events import SweepEnded, SweepStarted, TrialEnded, TrialStarted, TrialTested
 from sweeper.keeper import Keeper
@@ -38,6 +40,9 @@ steady = settings(
 )
 TEXT = st.text(max_size=30) | st.sampled_from(
     ["", "..", "../../etc", "/etc", "0", "nan", "a\0b", "\ud800", "${x}", "²"]
+)
+WORDS = TEXT | st.sampled_from(
+    ["--sweep", "--top", "--csv", "--out", "--format", "onnx", "--uri", "best", "-1", "--help"]
 )
 NUMBERS = st.floats() | st.integers() | st.sampled_from([10**400, -(10**30), 2**63, 1e308, -0.0])
 SCALARS = st.none() | st.booleans() | NUMBERS | TEXT
@@ -277,6 +282,25 @@ def test_any_setting_is_taken_or_refused(key, value, loader):
 def test_a_missing_setting_is_named(missing):
     with pytest.raises(ConfigError, match=missing):
         sweeper_settings.read({key: value for key, value in KEYS.items() if key != missing})
+
+
+@settings(steady, max_examples=25)
+@given(lines=st.lists(OVERRIDES | TEXT, min_size=1, max_size=2))
+def test_any_override_composes_or_is_refused(lines):
+    with told():
+        composed(lines)
+
+
+@steady
+@given(command=st.sampled_from(["leaderboard", "export", "replay", "predict"]), words=st.lists(WORDS, max_size=4))
+def test_any_words_behind_a_command_are_taken_or_refused(command, words, tmp_path, monkeypatch):
+    """The exit code is 2, or 0 for --help: no sweep is here."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["sweeper", command, *words])
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said), pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2 or "usage:" in said.getvalue()
 
 
 def png(width: int, height: int) -> bytes:
