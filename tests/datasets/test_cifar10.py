@@ -115,6 +115,7 @@ def test_a_failed_download_says_how_to_do_without(tmp_path):
     assert "unpack it and give dataset.path=" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_real_archive_has_5000_training_and_1000_test_images_of_each_class(real):
     data = cifar10.load(path=real("cifar10"), seed=0)
     assert np.bincount(data.train.labels).tolist() == [4500] * 10

@@ -155,6 +155,7 @@ def test_clear_majorities_of_the_real_files(real):
     assert (len(data.train), len(data.validation), len(data.test)) == (28_559, 3_199, 3_153)
 
 
+@pytest.mark.slow
 def test_the_real_files_give_the_numbers_of_the_literature(real):
     folder = real("fer2013") / "fer2013"
     data = ferplus.load(images=folder / "fer2013.csv", labels=folder / "fer2013new.csv", seed=0)

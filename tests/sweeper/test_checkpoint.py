@@ -134,7 +134,6 @@ def start(folder, *overrides):
 def killed(tmp_path_factory):
     """Where a training in the folder `run` was killed after some epochs."""
     here = tmp_path_factory.mktemp("killed")
-    tracking.connect(f"sqlite:///{here}/mlflow.db", "digits")  # a kill while MLflow makes its tables leaves half
     training, deadline = start(here), time.monotonic() + 120
     while not (here / "run" / checkpoint.NAME).exists():
         assert time.monotonic() < deadline, training.communicate()

@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import mlflow
 import pytest
 
 from sweeper import export, record
@@ -9,6 +8,8 @@ from sweeper.errors import ConfigError
 from sweeper.events import EpochReported, TrialEnded
 from sweeper.journal import read
 from sweeper.record import Trial
+
+from .watched import mlflow_client
 
 SPACE = ("x=1,2,3", "kind=round,flat", "hydra/sweeper/sampler=random", "hydra/sweeper/pruner=none")
 
@@ -72,8 +73,8 @@ def test_a_space_smaller_than_the_sweep_is_trained_once_and_told_to_the_end(ligh
         assert trial.reason == f"the same as trial {first.number}, which was trained"
     assert "6 finished, 34 duplicate" in output
 
-    mlflow.set_tracking_uri("sqlite:///mlflow.db")
-    runs = mlflow.search_runs(search_all_experiments=True, output_format="list")
+    client = mlflow_client()
+    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
     told = [run.data.metrics.get("trial/duplicate_of") for run in runs if "sweeper.trial" in run.data.tags]
     assert sorted(number for number in told if number is not None) == sorted(trial.duplicate_of for trial in copies)
     assert len(told) == 40
