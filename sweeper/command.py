@@ -14,7 +14,7 @@ _CONFIG_FLAGS = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path",
 
 
 def typed() -> str:
-    """Without passwords, as below: both are written down, and shown to others."""
+    """Without passwords, as all below: they are written down, and shown to others."""
     return _joined(_program(), sys.argv[1:])
 
 
@@ -25,10 +25,9 @@ def training(overrides: Iterable[str]) -> str:
 
 def resuming(sweep: str) -> str:
     """What was typed, to go on with this sweep."""
-    typed = [
-        argument for argument in sys.argv[1:] if not argument.startswith(("hydra.sweeper.resume=", "hydra.sweep.dir="))
-    ]
-    return shlex.join([*_program(), *typed, f"hydra.sweeper.resume={sweep}"])
+    named = ("hydra.sweeper.resume=", "hydra.sweep.dir=")
+    typed = (argument for argument in sys.argv[1:] if not argument.startswith(named))
+    return _joined(_program(), typed, [f"hydra.sweeper.resume={sweep}"])
 
 
 def git_commit() -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.ledger import Ledger
-from sweeper.tracking import without_credentials
+from sweeper.secret import without_credentials
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

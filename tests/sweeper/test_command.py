@@ -56,3 +56,10 @@ def test_the_typed_command_begins_with_the_module_that_runs(tmp_path):
         [sys.executable, "-m", "shown", "a b"], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout == "python -m shown 'a b'\n"
+
+
+def test_the_resuming_command_names_the_sweep_once_and_no_password(monkeypatch):
+    typed = ["-m", "x=1,2", "hydra.sweeper.storage=mysql://me:secret@db/study", "hydra.sweep.dir=here"]
+    monkeypatch.setattr(sys, "argv", ["train.py", *typed, "hydra.sweeper.resume=latest"])
+    words = shlex.split(command.resuming("monday"))
+    assert words[-4:] == ["-m", "x=1,2", "hydra.sweeper.storage=mysql://***@db/study", "hydra.sweeper.resume=monday"]
