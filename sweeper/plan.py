@@ -118,7 +118,7 @@ def _table(tried: Sequence[Tried]) -> Table:
         cells = ["fails"]
         if cost := one.measured:
             gpu = [_gigabytes(cost.gpu_memory or 0)] if on_gpu else []
-            cells = [text.size(cost.parameters), f"{cost.flops / 1e6:,.1f}", _gigabytes(cost.memory), *gpu]
+            cells = [text.size(cost.parameters), f"{cost.mflops:,.1f}", _gigabytes(cost.memory), *gpu]
             cells += [_short(cost.step), text.duration(cost.seconds)]
         table.add_row(str(number), Text(text.params(one.corner.params)), *cells, style="red" if one.failure else "")
     return table
@@ -146,7 +146,7 @@ def _pipe(tried: Sequence[Tried], expected: Forecast | None) -> None:
         cells: list[object] = [""] * 6
         if cost := one.measured:
             gpu = "" if cost.gpu_memory is None else cost.gpu_memory
-            cells = [cost.parameters, cost.flops / 1e6, cost.memory, gpu, round(cost.step, 6), round(cost.seconds, 3)]
+            cells = [cost.parameters, cost.mflops, cost.memory, gpu, round(cost.step, 6), round(cost.seconds, 3)]
         print(params, *cells, one.failure or "", sep="\t")
     if expected:
         for name in ("trials", "slots", "seconds", "fastest", "slowest", "memory", "watt_hours"):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sweeper.clock import Clock
 
-SLOW_STEP = 1e11  # operations; such a step takes a second on a few cores, and what Python adds is not to be seen
+SLOW_STEP = 1e5  # millions of operations; a second on a few cores: what Python adds to it is not to be seen
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Measured:
     """What a trial costs. As what a task returns, its `value` is the trial's seconds and the rest are its facts."""
 
     parameters: int
-    flops: int  # of one image, forward
+    mflops: float  # of one image, forward
     memory: int  # bytes, the most that the process held after the data was loaded
     gpu_memory: int | None  # bytes, None without a GPU
     imports: float  # seconds until TensorFlow was loaded, which a slot does once
@@ -81,8 +81,8 @@ def _measure(cfg: DictConfig, imports: float) -> Measured:
     trainer = trial.make(cfg, "trainer")
     parts = trial.prepare(cfg, trainer)
     net, batches, optimizer = parts.net, parts.batches, parts.optimizer
-    flops = 1e6 * costs.mflops(net)
-    if 3 * flops * trainer.batch_size > SLOW_STEP:  # backward costs twice what forward does
+    mflops = costs.mflops(net)
+    if 3 * mflops * trainer.batch_size > SLOW_STEP:  # backward costs twice what forward does
         trainer = replace(trainer, steps_per_execution=1)
     model = fit.compiled(net, optimizer, batches.steps, trainer)
     clock, judged = Clock(), Judged(optimizer, batches.train)
@@ -94,7 +94,7 @@ def _measure(cfg: DictConfig, imports: float) -> Measured:
     start_up = built + tracing + max(0.0, judging[0] - judging[1])
     return Measured(
         net.count_params(),
-        round(flops),
+        mflops,
         _peak(),
         _gpu_peak(),
         imports,
