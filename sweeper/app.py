@@ -28,13 +28,13 @@ COMMANDS = {
 }
 
 
-def train(cfg: DictConfig, report: Callable[..., bool] | None = None) -> Any:
+def train(cfg: DictConfig, report: Callable[..., bool] | None = None, kept: dict[str, Any] | None = None) -> Any:
     """The task that Hydra runs: a trial where a sweep listens to reports, else one training with records of its own."""
     from sweeper import secret, single, trial  # not before: `--help` needs none of it
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     if report:
-        return trial.run(cfg, report, folder)
+        return trial.run(cfg, report, folder, kept)
     secret.hide_in_output(HydraConfig.get())
     try:
         return single.run(cfg, folder)

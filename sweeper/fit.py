@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 import math
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
 import numpy as np
+from keras.src.utils.naming import reset_uids
+from keras.src.utils.rng_utils import get_random_seed
 
 from sweeper.checkpoint import Checkpoint
-from sweeper.errors import ConfigError, Diverged
+from sweeper.errors import Diverged
 from sweeper.events import Metrics, Report
 from sweeper.judged import Judged
 from sweeper.pipeline import Batches
+from sweeper.program import Program
 from sweeper.trainer import Trainer, direction
-from sweeper.views import BothViews
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +28,7 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Fitted:
     value: float  # of the optimized metric in the best epoch
+    weights: list[np.ndarray]  # of the network then
     best_epoch: int  # from 1
     epochs: int  # trained
     metrics: Metrics  # of the best epoch
@@ -32,15 +36,21 @@ class Fitted:
 
 
 def reset(seed: int, precision: str) -> None:
-    """Frees the last trial's network in this process, then sets the seeds and the types of layers built from now on."""
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(seed)
+    """Sets the seeds, and the names and types of layers built from now on.
+
+    TensorFlow's own seed is set for the first training of a process only, for then it forgets all that it has compiled.
+    No part of Keras draws from it, nor does our pipeline: layers have generators, which begin anew with the network.
+    """
+    if get_random_seed() is None:
+        keras.utils.set_random_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed)
+    reset_uids()  # keras.backend.clear_session would, too, and forget likewise
     keras.config.set_dtype_policy(precision)
 
 
 def fit(
-    net: keras.Model,
-    optimizer: keras.Optimizer,
+    program: Program,
     batches: Batches,
     trainer: Trainer,
     metric: str,
@@ -48,20 +58,21 @@ def fit(
     saved: Checkpoint | None = None,
     save: Callable[[Checkpoint], None] | None = None,
 ) -> Fitted:
-    """Trains `net` in place and leaves it with the weights of its best epoch by `metric`.
+    """Trains from where the program stands to the best epoch by `metric`, and some beyond it.
 
     saved: where an earlier attempt ended. Its epochs are reported again, not trained.
     save: hears at the end of an epoch how to go on, every `trainer.checkpoint` seconds.
-    Raises: Diverged if the loss becomes infinite or NaN, ConfigError for two kinds of averages at once.
+    Raises: Diverged if the loss becomes infinite or NaN.
     """
-    model = compiled(net, optimizer, batches.steps, trainer)
-    judged = Judged(optimizer, batches.train)
-    epochs = _Epochs(optimizer, judged, trainer, metric, report)
-    keeper = [_Checkpoints(net, epochs, trainer.checkpoint, save)] if save and trainer.checkpoint is not None else []
-    if saved and _restored(saved, net, model.optimizer):
+    judged = Judged(program, batches.train)
+    epochs = _Epochs(program, judged, trainer, metric, report)
+    keeper = []
+    if save and trainer.checkpoint is not None:
+        keeper.append(_Checkpoints(program, epochs, trainer.checkpoint, save))
+    if saved and _restored(saved, program):
         epochs.repeat(saved)
     if not epochs.over:
-        model.fit(
+        program.model.fit(
             batches.train(epochs.trained * batches.steps),
             validation_data=batches.validation,
             initial_epoch=epochs.trained,
@@ -71,43 +82,14 @@ def fit(
             shuffle=False,
             verbose=0,
         )
-    net.set_weights(epochs.best_weights)
-    return Fitted(epochs.best[metric], epochs.best_epoch, epochs.trained, epochs.best, epochs.stopped)
-
-
-def compiled(net: keras.Model, optimizer: keras.Optimizer, steps: int, trainer: Trainer) -> keras.Model:
-    """What trains in the network's place, sharing its weights: the network itself is saved without an optimizer.
-
-    steps: an epoch.
-    Raises: ConfigError for two kinds of averages at once.
-    """
-    if trainer.ema and getattr(optimizer, "averages", False):
-        raise ConfigError(
-            f"trainer.ema={trainer.ema}: this optimizer averages its weights itself. Leave out one of the two."
-        )
-    biases_and_norms = [variable for variable in net.trainable_variables if len(variable.shape) < 2]
-    optimizer.exclude_from_weight_decay(biases_and_norms)
-    if trainer.ema:
-        optimizer.use_ema, optimizer.ema_momentum = True, trainer.ema
-    # It sums gradients over the replicas, of which there is one. TensorFlow would keep that sum in a table for the rest
-    # of the process, and with it the graph and all weights: 300 MB a trial for model=alexnet.
-    optimizer._all_reduce_sum_gradients = list
-    model = BothViews(net) if trainer.views == 2 else keras.Model(net.inputs, net.outputs)
-    model.compile(
-        optimizer,
-        loss="categorical_crossentropy",
-        metrics=[keras.metrics.CategoricalAccuracy("accuracy")],  # the likeliest class of a label is the right one
-        steps_per_execution=_divisor(steps, trainer.steps_per_execution),
-        jit_compile=trainer.jit_compile,
-    )
-    model.optimizer.build(model.trainable_variables)  # else the first step creates variables, and Keras traces it twice
-    return model
+    value, weights = epochs.best[metric], epochs.best_weights
+    return Fitted(value, weights, epochs.best_epoch, epochs.trained, epochs.best, epochs.stopped)
 
 
 class _Epochs(keras.callbacks.Callback):
     """Hears every step and epoch of a training; remembers the best epoch and decides when to stop."""
 
-    def __init__(self, optimizer: keras.Optimizer, judged: Judged, trainer: Trainer, metric: str, report: Report):
+    def __init__(self, program: Program, judged: Judged, trainer: Trainer, metric: str, report: Report):
         super().__init__()
         self.best: Metrics = {}
         self.best_epoch = 0  # from 1
@@ -115,7 +97,7 @@ class _Epochs(keras.callbacks.Callback):
         self.curve: list[Metrics] = []
         self.stopped = False  # by `report`
         self.over = False
-        self._optimizer = optimizer
+        self._optimizer = program.optimizer
         self._judged = judged
         self._metric = metric
         self._patience = math.inf if trainer.patience is None else trainer.patience
@@ -168,16 +150,16 @@ class _Epochs(keras.callbacks.Callback):
 class _Checkpoints(keras.callbacks.Callback):
     """Saves a training at the end of an epoch, if the last time is long ago. Comes after `epochs`."""
 
-    def __init__(self, net: keras.Model, epochs: _Epochs, seconds: float, save: Callable[[Checkpoint], None]):
+    def __init__(self, program: Program, epochs: _Epochs, seconds: float, save: Callable[[Checkpoint], None]):
         super().__init__()
-        self._net, self._epochs, self._seconds, self._save = net, epochs, seconds, save
+        self._program, self._epochs, self._seconds, self._save = program, epochs, seconds, save
         self._saved_at = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: Metrics | None = None) -> None:
         if self._epochs.over or time.monotonic() - self._saved_at < self._seconds:
             return
         network, optimizer = (
-            [variable.numpy() for variable in owner.variables] for owner in (self._net, self.model.optimizer)
+            [variable.numpy() for variable in owner.variables] for owner in (self._program.net, self.model.optimizer)
         )
         try:
             self._save(Checkpoint(self._epochs.curve, network, optimizer, self._epochs.best_weights))
@@ -186,9 +168,9 @@ class _Checkpoints(keras.callbacks.Callback):
         self._saved_at = time.monotonic()
 
 
-def _restored(saved: Checkpoint, net: keras.Model, optimizer: keras.Optimizer) -> bool:
+def _restored(saved: Checkpoint, program: Program) -> bool:
     """Whether the checkpoint is one of this network: its file may have changed since."""
-    pairs = ((net.variables, saved.network), (optimizer.variables, saved.optimizer))
+    pairs = ((program.net.variables, saved.network), (program.model.optimizer.variables, saved.optimizer))
     if any([v.shape for v in variables] != [value.shape for value in values] for variables, values in pairs):
         _log.warning("The network was changed since the last checkpoint: the training starts anew.")
         return False
@@ -196,11 +178,6 @@ def _restored(saved: Checkpoint, net: keras.Model, optimizer: keras.Optimizer) -
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
     return True
-
-
-def _divisor(steps: int, most: int) -> int:
-    """The most steps at a time that make up an epoch exactly: of endless batches Keras would take some too many."""
-    return max(divisor for divisor in range(1, most + 1) if steps % divisor == 0)
 
 
 def _is_better(metric: str, new: float, old: float) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from sweeper.events import Metrics
+from sweeper.program import Program
 
 FORGOTTEN = 0.03  # share of the trained weights' statistics that batch norm may keep when it gets to know others
 
@@ -17,17 +18,16 @@ FORGOTTEN = 0.03  # share of the trained weights' statistics that batch norm may
 class Judged(keras.callbacks.Callback):
     """Puts an optimizer's averages, if it has any, in place of the trained weights during each validation."""
 
-    def __init__(self, optimizer: keras.Optimizer, train: Callable[[int], tf.data.Dataset]):
+    def __init__(self, program: Program, train: Callable[[int], tf.data.Dataset]):
         """train: gives batches from a step on; by the first ones batch norm gets to know the averages."""
         super().__init__()
-        self._optimizer, self._train = optimizer, train
-        self._averages = optimizer.use_ema or getattr(optimizer, "averages", False)
+        self._optimizer, self._forward, self._train = program.optimizer, program.forward, train
+        self._averages = self._optimizer.use_ema or getattr(self._optimizer, "averages", False)
         self._trained: list[np.ndarray] = []
         self._weights: list[np.ndarray] = []
 
     def on_train_begin(self, logs: Metrics | None = None) -> None:
         if self._averages:
-            self._forward = tf.function(self.model)  # traced once
             self._batches = self._train(0).take(self._settling())  # whichever step the training begins with
 
     def weights(self) -> list[np.ndarray]:

@@ -70,7 +70,7 @@ def training(
         label = label * (1 - label_smoothing) + label_smoothing / data.num_classes
         return _z_score(image, data.mean, data.std), label, *weight
 
-    counted = tf.data.Dataset.counter(first_step)
+    counted = tf.data.Dataset.range(first_step, tf.int64.max)  # `counter` would leave a graph behind each time
     return counted.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
 
 

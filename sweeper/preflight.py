@@ -73,19 +73,19 @@ def measure(cfg: DictConfig) -> Measured:
 
 
 def _measure(cfg: DictConfig, imports: float) -> Measured:
-    from sweeper import fit
     from sweeper.clock import Clock
     from sweeper.judged import Judged
+    from sweeper.program import Program
 
     began = time.perf_counter()
     trainer = trial.make(cfg, "trainer")
-    parts = trial.prepare(cfg, trainer)
-    net, batches, optimizer = parts.net, parts.batches, parts.optimizer
+    start = trial.prepare(cfg, trainer)
+    net, batches = start.parts.net, start.batches
     mflops = costs.mflops(net)
     if 3 * mflops * trainer.batch_size > SLOW_STEP:  # backward costs twice what forward does
-        trainer = replace(trainer, steps_per_execution=1)
-    model = fit.compiled(net, optimizer, batches.steps, trainer)
-    clock, judged = Clock(), Judged(optimizer, batches.train)
+        start.parts.trainer = replace(trainer, steps_per_execution=1)
+    program = Program(start.parts, batches.steps)
+    model, clock, judged = program.model, Clock(), Judged(program, batches.train)
     built = time.perf_counter() - began
 
     model.fit(batches.train(0), steps_per_epoch=10**6, callbacks=[judged, clock], shuffle=False, verbose=0)

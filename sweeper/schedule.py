@@ -1,35 +1,61 @@
-"""The learning rate of each step of a training, for any optimizer."""
+"""The learning rate of each step of a training, for any optimizer: a table, which no traced program has built in."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-import keras
-from keras.optimizers import schedules
+import numpy as np
 
 from sweeper.errors import ConfigError
 
 
-def constant(lr: float, steps: int) -> schedules.LearningRateSchedule:
+class Schedule:
+    def __init__(self, rates: np.ndarray):
+        """rates: (steps + 1,), of each step and after the last one."""
+        self.rates = rates.astype(np.float32)
+
+    def end_epoch(self, val_loss: float) -> float:
+        """Hears each epoch's validation loss; returns what the rates from now on are multiplied by."""
+        return 1.0
+
+
+class Plateau(Schedule):
+    def __init__(self, rates: np.ndarray, factor: float, patience: int):
+        super().__init__(rates)
+        self._factor, self._patience = factor, patience
+        self._best, self._waited = math.inf, 0  # epochs
+
+    def end_epoch(self, val_loss: float) -> float:
+        self._waited += 1
+        if val_loss < self._best:
+            self._best, self._waited = val_loss, 0
+        elif self._waited >= self._patience:
+            self._waited = 0
+            return self._factor
+        return 1.0
+
+
+def constant(lr: float, steps: int) -> Schedule:
     """`lr` at each of the `steps`."""
-    return schedules.PolynomialDecay(lr, steps, end_learning_rate=lr)
+    return Schedule(np.full(steps + 1, lr))
 
 
-def cosine(lr: float, steps: int, *, warmup: float = 0.0) -> schedules.LearningRateSchedule:
+def cosine(lr: float, steps: int, *, warmup: float = 0.0) -> Schedule:
     """A straight climb to `lr` over the first `warmup` of the `steps`, then half a cosine down to 0.
 
     Raises: ConfigError if `warmup` is not a fraction below 1.
     Source: Loshchilov and Hutter 2017, arXiv:1608.03983.
     """
     _check_share("warmup", warmup)
-    climb = round(warmup * steps)
-    if climb == 0:
-        return schedules.CosineDecay(lr, steps)
-    return schedules.CosineDecay(lr / climb, steps - climb, warmup_target=lr, warmup_steps=climb)
+    step, climb = np.arange(steps + 1), round(warmup * steps)
+    first = 1 / max(1, climb)  # of the peak: the first step is to move, too
+    up = lr * (first + (1 - first) * step / max(1, climb))
+    down = lr * (1 + np.cos(np.pi * (step - climb) / max(1, steps - climb))) / 2
+    return Schedule(np.where(step < climb, up, down))
 
 
-def one_cycle(lr: float, steps: int, *, peak_at: float = 0.25, start: float = 0.1) -> OneCycle:
+def one_cycle(lr: float, steps: int, *, peak_at: float = 0.25, start: float = 0.1) -> Schedule:
     """A straight climb from `start` of `lr` to `lr` over the first `peak_at` of the `steps`, then a straight fall to 0.
 
     Raises: ConfigError if `peak_at` or `start` is not a fraction below 1.
@@ -37,24 +63,22 @@ def one_cycle(lr: float, steps: int, *, peak_at: float = 0.25, start: float = 0.
     """
     _check_share("peak_at", peak_at)
     _check_share("start", start)
-    return OneCycle(lr, steps, round(peak_at * steps), start)
+    step, climb = np.arange(steps + 1), round(peak_at * steps)
+    up = start + (1 - start) * step / max(1, climb)
+    down = (steps - step) / max(1, steps - climb)
+    return Schedule(lr * np.clip(np.minimum(up, down) if climb else down, 0, 1))
 
 
-def step(
-    lr: float, steps: int, *, factor: float = 0.1, at: Sequence[float] = (0.5, 0.75)
-) -> schedules.LearningRateSchedule:
-    """`lr`, multiplied by `factor` at each of the fractions `at` of the `steps`.
+def step(lr: float, steps: int, *, factor: float = 0.1, at: Sequence[float] = (0.5, 0.75)) -> Schedule:
+    """`lr`, multiplied by `factor` after each of the fractions `at` of the `steps`.
 
     Raises: ConfigError if `factor` or one of `at` is not a fraction below 1.
     """
     _check_share("factor", factor)
     for share in at:
         _check_share("at", share)
-    lr = float(lr)  # of a whole number TensorFlow would make integers
-    drops = sorted(round(share * steps) for share in at)
-    places = sorted(set(drops))
-    after = [lr * factor ** sum(drop <= place for drop in drops) for place in places]
-    return schedules.PiecewiseConstantDecay(places, [lr, *after]) if places else constant(lr, steps)
+    step, drops = np.arange(steps + 1), [round(share * steps) for share in at]
+    return Schedule(lr * factor ** sum((step > drop for drop in drops), np.zeros(steps + 1)))
 
 
 def plateau(lr: float, steps: int, *, factor: float = 0.5, patience: int = 3) -> Plateau:
@@ -65,47 +89,7 @@ def plateau(lr: float, steps: int, *, factor: float = 0.5, patience: int = 3) ->
     _check_share("factor", factor)
     if not isinstance(patience, int) or patience < 1:
         raise ConfigError(f"schedule.patience={patience}: not a count of epochs. Give a whole number from 1.")
-    return Plateau(lr, factor, patience)
-
-
-class OneCycle(schedules.LearningRateSchedule):
-    """One triangle: up over `climb` of the `steps`, down over the others."""
-
-    def __init__(self, lr: float, steps: int, climb: int, start: float):
-        self._lr, self._steps, self._climb, self._start = lr, steps, climb, start
-
-    def __call__(self, step: int) -> float:
-        step = keras.ops.cast(step, "float32")
-        up = self._start + (1 - self._start) * step / max(1, self._climb)
-        down = (self._steps - step) / max(1, self._steps - self._climb)
-        return self._lr * keras.ops.clip(keras.ops.minimum(up, down), 0.0, 1.0)
-
-    def get_config(self) -> dict:
-        return {"lr": self._lr, "steps": self._steps, "climb": self._climb, "start": self._start}
-
-
-class Plateau(schedules.LearningRateSchedule):
-    """Holds its rate in a variable, so that it falls in a training that is already compiled."""
-
-    def __init__(self, lr: float, factor: float, patience: int):
-        self._rate = keras.Variable(lr, trainable=False, dtype="float32", name="learning_rate")
-        self._factor, self._patience = factor, patience
-        self._best, self._waited = math.inf, 0  # epochs
-
-    def __call__(self, step: int) -> float:
-        return self._rate + 0.0
-
-    def end_epoch(self, val_loss: float) -> None:
-        """Hears each epoch's validation loss."""
-        self._waited += 1
-        if val_loss < self._best:
-            self._best, self._waited = val_loss, 0
-        elif self._waited >= self._patience:
-            self._rate.assign(self._rate * self._factor)
-            self._waited = 0
-
-    def get_config(self) -> dict:
-        return {"lr": float(self._rate), "factor": self._factor, "patience": self._patience}
+    return Plateau(np.full(steps + 1, lr), factor, patience)
 
 
 def _check_share(key: str, value: float) -> None:

@@ -37,7 +37,7 @@ class Work:
 
     context: HydraContext
     config: DictConfig  # composed, without the values that differ from trial to trial
-    task: Callable[..., Any]  # task(cfg), or task(cfg, report=...)
+    task: Callable[..., Any]  # task(cfg), or task(cfg, report=..., kept=...) or one of the two
     singletons: dict[type, Any]  # Hydra's own state
 
     def pickled(self) -> bytes:
@@ -54,11 +54,12 @@ def main(number: int, connection: Connection, log: str, preload: Sequence[str]) 
     for module in preload:
         importlib.import_module(module)
     connection.send(Ready(number))
+    kept: dict[str, Any] = {}  # by the task, from trial to trial
     while (job := connection.recv()) is not None:
-        connection.send(_run(number, job, work, connection))
+        connection.send(_run(number, job, work, kept, connection))
 
 
-def _run(number: int, job: TrialJob | Call, work: Work, connection: Connection) -> Done | Raised:
+def _run(number: int, job: TrialJob | Call, work: Work, kept: dict[str, Any], connection: Connection) -> Done | Raised:
     last: Metrics = {}  # reported
 
     def report(epoch: int, value: float, metrics: Metrics) -> bool:
@@ -70,7 +71,7 @@ def _run(number: int, job: TrialJob | Call, work: Work, connection: Connection) 
         if isinstance(job, Call):
             job.function(*job.arguments)
             return Done(number, ())
-        result = _run_trial(job, work, report)
+        result = _run_trial(job, work, {"report": report, "kept": kept})
         facts = _facts(getattr(result, "facts", {}))
         return Done(number, _values(result), facts | {key: last[key] for key in last if key not in facts})
     except (Exception, SystemExit) as error:
@@ -78,14 +79,16 @@ def _run(number: int, job: TrialJob | Call, work: Work, connection: Connection) 
         return _raised(number, error)
 
 
-def _run_trial(job: TrialJob, work: Work, report: Callable[..., bool]) -> Any:
+def _run_trial(job: TrialJob, work: Work, offered: Mapping[str, Any]) -> Any:
+    """offered: to a task that has parameters of these names."""
     config = work.context.config_loader.load_sweep_config(work.config, job.overrides)
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.job.id = config.hydra.job.num = job.number
         config.hydra.sweep.dir = work.config.hydra.sweep.dir  # not a new one for the present second
         config.hydra.sweep.subdir = job.subdir
-    wants_report = "report" in inspect.signature(work.task).parameters
-    task = partial(_task, partial(work.task, report=report) if wants_report else work.task)
+    wanted = inspect.signature(work.task).parameters
+    given = {name: thing for name, thing in offered.items() if name in wanted}
+    task = partial(_task, partial(work.task, **given))
     done = run_job(
         task_function=task,
         config=config,

@@ -20,13 +20,14 @@ from sweeper.data import Dataset
 from sweeper.errors import ConfigError, DataError
 from sweeper.events import Metrics, Report
 from sweeper.record import CONFIG, MODEL
+from sweeper.schedule import Schedule
 from sweeper.secret import without_credentials
 from sweeper.trainer import Trainer
 
 if TYPE_CHECKING:
-    import keras
-
     from sweeper.pipeline import Batches
+    from sweeper.program import Parts
+    from sweeper.rates import Rates
 
 HPARAMS = {"lr": (0.0, math.inf), "dropout": (0.0, 1.0), "weight_decay": (0.0, math.inf)}  # from, to below
 
@@ -43,23 +44,25 @@ class TrialResult:
 
 
 @dataclass(frozen=True)
-class Parts:
+class Start:
     """What a training starts with."""
 
     data: Dataset
-    net: keras.Model
     batches: Batches
-    schedule: Any
-    optimizer: keras.Optimizer
+    schedule: Schedule
+    parts: Parts
 
 
 def never_stop(epoch: int, value: float, metrics: Metrics) -> bool:
     return False
 
 
-def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> TrialResult:
+def run(
+    cfg: DictConfig, report: Report = never_stop, folder: Path = Path(), kept: dict[str, Any] | None = None
+) -> TrialResult:
     """Trains the network that `cfg` describes; writes config.yaml into `folder` and, if not stopped, the network.
 
+    kept: what this process keeps from trial to trial; the next one in it trains faster.
     Raises: ConfigError for a value that cannot train, DataError from the data set, Diverged if the loss explodes.
     """
     check(cfg)
@@ -70,11 +73,15 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
     saved = checkpoint.read(folder) if is_of(cfg, folder) else None  # by an attempt whose process died
     (folder / CONFIG).write_text(_text(cfg), encoding="utf-8")
     from sweeper import fit, views  # TensorFlow starts here
+    from sweeper.program import Programs
 
-    parts = prepare(cfg, trainer)
-    data, net = parts.data, parts.net
-    told, save = _told_to(parts.schedule, report), partial(checkpoint.write, folder)
-    fitted = fit.fit(net, parts.optimizer, parts.batches, trainer, metric, told, saved, save)
+    start = prepare(cfg, trainer)
+    data, net, batches = start.data, start.parts.net, start.batches
+    programs = Programs() if kept is None else kept.setdefault("programs", Programs())
+    program = programs.take(start.parts, batches.steps)
+    told, save = _told_to(start.schedule, program.rates, report), partial(checkpoint.write, folder)
+    fitted = fit.fit(program, batches, trainer, metric, told, saved, save)
+    net.set_weights(fitted.weights)
 
     facts = {"model": word(cfg.model), "dataset": word(cfg.dataset), "parameters": net.count_params()}
     used = views.averaged(net) if trainer.views == 2 else net
@@ -96,16 +103,20 @@ def run(cfg: DictConfig, report: Report = never_stop, folder: Path = Path()) -> 
     return TrialResult(tuple(float(facts[name]) for name in optimized), facts)
 
 
-def prepare(cfg: DictConfig, trainer: Trainer) -> Parts:
-    """In a process that forgets the training before. Raises: as `make` and `dataset`."""
-    from sweeper import fit, pipeline
+def prepare(cfg: DictConfig, trainer: Trainer) -> Start:
+    """Raises: as `make` and `dataset`, and ConfigError for two kinds of averages at once."""
+    from sweeper import fit, pipeline, rates
+    from sweeper.program import Parts
 
     fit.reset(cfg.seed, trainer.precision)
     data = dataset(cfg)
     net = make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
     batches = pipeline.batches(data, trainer, make(cfg, "augment"), cfg.seed)
-    schedule = make(cfg, "schedule", steps=trainer.epochs * batches.steps)
-    return Parts(data, net, batches, schedule, make(cfg, "optimizer", learning_rate=schedule))
+    steps = trainer.epochs * batches.steps
+    schedule = make(cfg, "schedule", steps=steps)
+    rate = rates.Rates(rates.table(schedule, steps))
+    parts = Parts(net, make(cfg, "optimizer", learning_rate=rate), rate, trainer)
+    return Start(data, batches, schedule, parts)
 
 
 def is_of(cfg: DictConfig, folder: Path) -> bool:
@@ -175,13 +186,15 @@ def _text(cfg: DictConfig) -> str:
     return without_credentials(OmegaConf.to_yaml(cfg, resolve=True))
 
 
-def _told_to(schedule: Any, report: Report) -> Report:
+def _told_to(schedule: Schedule, rates: Rates, report: Report) -> Report:
     """A report that a schedule hears first if it waits for a plateau of the validation loss."""
-    if not hasattr(schedule, "end_epoch"):
+    if not hasattr(schedule, "end_epoch"):  # one of Keras' own
         return report
 
     def told(epoch: int, value: float, metrics: Metrics) -> bool:
-        schedule.end_epoch(metrics["val_loss"])
+        factor = schedule.end_epoch(metrics["val_loss"])
+        if factor != 1:
+            rates.multiply(factor)
         return report(epoch, value, metrics)
 
     return told
