@@ -48,10 +48,6 @@ def test_the_notes_recipes_are_the_notes():
     assert (alexnet.trainer.epochs, alexnet.trainer.batch_size) == (5, 64)
     assert make(alexnet, "optimizer", learning_rate=0.1).l2 == 0
     assert ferplus.dataset.target == "distribution"
-    assert augmented.augment == ferplus.augment == {
-        "_target_": "sweeper.augment.notes",
-        "rotation": 15,
-        "shift": 0.1,
-        "flip": True,
-    }
+    as_in_the_notes = {"_target_": "sweeper.augment.notes", "rotation": 15, "shift": 0.1, "flip": True}
+    assert augmented.augment == ferplus.augment == as_in_the_notes
     assert custom.augment == {"_target_": "sweeper.augment.none"}
