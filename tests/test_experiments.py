@@ -38,18 +38,16 @@ def test_our_best_recipes_have_at_most_310000_parameters(name, shape, classes):
 
 
 def test_the_notes_recipes_are_the_notes():
-    custom, augmented, alexnet = (
-        composed([f"+experiment=notes_{name}", "dataset.path=x"]) for name in ("custom", "augmented", "alexnet")
+    custom, augmented, ferplus, alexnet = (
+        composed([f"+experiment=notes_{name}"]) for name in ("custom", "augmented", "ferplus", "alexnet")
     )
-    for cfg in (custom, augmented):
+    for cfg in (custom, augmented, ferplus):
         trainer = make(cfg, "trainer")
         assert (trainer.batch_size, trainer.patience, trainer.patience_metric) == (64, 4, "val_loss")
         assert make(cfg, "optimizer", learning_rate=0.1).l2 == 1e-4
     assert (alexnet.trainer.epochs, alexnet.trainer.batch_size) == (5, 64)
-    assert augmented.augment == {
-        "_target_": "sweeper.augment.notes",
-        "rotation": 15,
-        "shift": 0.1,
-        "flip": True,
-    }
+    assert make(alexnet, "optimizer", learning_rate=0.1).l2 == 0
+    assert ferplus.dataset.target == "distribution"
+    as_in_the_notes = {"_target_": "sweeper.augment.notes", "rotation": 15, "shift": 0.1, "flip": True}
+    assert augmented.augment == ferplus.augment == as_in_the_notes
     assert custom.augment == {"_target_": "sweeper.augment.none"}

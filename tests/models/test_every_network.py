@@ -13,7 +13,7 @@ from sweeper.compose import composed
 
 ROOT = Path(sweeper.__file__).parent.parent
 STEMS = sorted(file.stem for file in (ROOT / "models").glob("*.py"))
-SHAPES = [(8, 8, 1), (32, 32, 3), (48, 48, 1)]
+SHAPES = [(1, 1, 4), (9, 7, 2), (8, 8, 1), (32, 32, 3), (48, 48, 1)]
 
 pytestmark = pytest.mark.parametrize("stem", STEMS)
 

@@ -76,7 +76,7 @@ def test_mlflow_has_figures_and_pictures_on_the_trials_run(trained):
     assert run.data.metrics["test_accuracy"] == trial.tested.metrics["test_accuracy"]
     assert run.info.status == "FINISHED"
     logged = {Path(file.path).name for file in client.list_artifacts(trial.run_id, "pictures")}
-    assert "confusion.png" in logged
+    assert logged == {"curves.png", "confusion.png", "classes.png", "predictions.png"}
 
 
 def test_the_leaderboard_file_has_the_test_accuracy(trained):

@@ -1,10 +1,17 @@
 """Our own optimizers against what their sources say, on variables small enough to calculate by hand."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
+import sweeper
+from sweeper.compose import composed
 from sweeper.optimizer import Adam, Muon, ScheduleFreeAdamW
+from sweeper.trial import make
+
+STEMS = sorted(file.stem for file in (Path(sweeper.__file__).parent.parent / "conf" / "optimizer").glob("*.yaml"))
 
 
 def variable(*shape, name="kernel", seed=0):
@@ -23,6 +30,23 @@ def fitted(net, optimizer):
     images = np.random.default_rng(0).normal(size=(32, 4, 4, 1)).astype("float32")
     net.fit(images, np.eye(2)[np.arange(32) % 2], batch_size=8, epochs=3, shuffle=False, verbose=0)
     return net.get_weights()
+
+
+def stepped(stem, times, longest):
+    """A hidden kernel and the classifier after three steps, the first with gradients that many times as long."""
+    variables = variable(4, 6, name="hidden"), variable(6, 3, name="last")
+    cfg = composed([f"optimizer={stem}", f"optimizer.global_clipnorm={longest}", "hparams.weight_decay=0"])
+    optimizer = make(cfg, "optimizer", learning_rate=0.01)
+    optimizer.build(variables)
+    for seed, scale in ((1, times), (2, 1), (3, 1)):
+        optimizer.apply([scale * variable(*one.shape, seed=seed).value for one in variables])
+    return np.concatenate([one.numpy().ravel() for one in variables])
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_gradient_longer_than_global_clipnorm_counts_as_one_of_that_length(stem):
+    np.testing.assert_allclose(stepped(stem, 100, longest=1), stepped(stem, 1, longest=1), atol=1e-6)
+    assert np.abs(stepped(stem, 100, longest="null") - stepped(stem, 1, longest="null")).max() > 1e-4
 
 
 def test_adams_penalty_is_that_of_a_kernel_regularizer():
