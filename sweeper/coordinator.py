@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sweeper import command, constraints, outcome
+from sweeper.affinity import Affinity
 from sweeper.duplicates import Duplicates
 from sweeper.events import EpochReported, Event, TrialEnded, TrialStarted
 from sweeper.executor import Call, Died, Done, Executor, Message, Raised, Ready, Reported, TrialJob
@@ -49,7 +50,8 @@ class Coordinator:
         """
         self._study, self._executor, self._settings, self._limits = study, executor, settings, limits
         self._emit, self._subdir = emit, subdir
-        self._free: deque[int] = deque()
+        self._free: list[int] = []
+        self._affinity = Affinity()
         self._running: dict[int, _Attempt] = {}  # by slot
         self._abandoned: list[int] = []  # slots that work on a trial that ended already
         self._failures = Failures(settings, (trial.state for trial in earlier))
@@ -105,7 +107,7 @@ class Coordinator:
         while not self._free:
             for message in self._executor.wait(_TICK):
                 self._handle(message)
-        slot = self._free.popleft()
+        slot = self._free.pop(0)
         self._executor.submit(slot, Call(function, arguments))
         outcome = None
         while outcome is None:
@@ -126,7 +128,9 @@ class Coordinator:
             if same:
                 self._repeat(attempt, same)
             else:
-                self._start(self._free.popleft(), attempt)
+                slot = self._affinity.choose(self._free, attempt.proposal.params)
+                self._free.remove(slot)
+                self._start(slot, attempt)
 
     def _repeat(self, attempt: _Attempt, same: TrialEnded) -> None:
         """Tells a trial as one of the same parameters ended, without training it."""
@@ -164,6 +168,7 @@ class Coordinator:
             case Raised(slot):
                 self._end(self._running.pop(slot), outcome.raised(message))
             case Died(slot) if slot in self._running:
+                self._affinity.forget(slot)
                 self._lose(self._running.pop(slot), message)
             case Died(slot) if slot in self._free:
                 self._free.remove(slot)
