@@ -50,7 +50,7 @@ def run(
     started = begun(settings, config)
     space = dimensions(settings, arguments, config, context)
     enqueued = enqueue.read(settings.enqueue, space)[: settings.n_trials]
-    extend = _extension(settings, config)
+    extend = extension(settings, config)
     followed = tracking.read(config, config.hydra.runtime.choices, config.hydra.job.name)
     slots = executor(settings)
     with ExitStack() as stack:
@@ -122,8 +122,11 @@ def dimensions(settings: Settings, arguments: Sequence[str], config: DictConfig,
     return space.build(arguments, settings.params, settings.spaces, loader, compose)
 
 
-def _extension(settings: Settings, config: DictConfig) -> Callable[[Any], None] | None:
-    """The user's own function of a trial, which adds dimensions in Python."""
+def extension(settings: Settings, config: DictConfig) -> Callable[[Any], None] | None:
+    """The user's own function of a trial, which adds dimensions in Python.
+
+    Raises: ConfigError if there is no such function, or it is not allowed.
+    """
     path = settings.custom_search_space
     if path is None:
         return None
