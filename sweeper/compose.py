@@ -6,10 +6,10 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from hydra import compose, initialize_config_module
-from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -55,7 +55,7 @@ def of_sweep(overrides: Sequence[str]) -> tuple[HydraContext, DictConfig]:
     except (HydraException, OmegaConfBaseException) as error:
         raise _refused(overrides, error) from None
     HydraConfig.instance().set_config(config)
-    return HydraContext(loader, Callbacks()), config
+    return HydraContext(loader, Callback()), config  # Hydra's own, which does nothing
 
 
 def _refused(overrides: Sequence[str], error: Exception) -> ConfigError:

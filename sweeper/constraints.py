@@ -32,7 +32,7 @@ class Constraint:
 
 
 def parse(lines: str | Iterable[str] | None) -> tuple[Constraint, ...]:
-    """Raises: ConfigError for what is no inequality between a name and a number."""
+    """lines: `hydra.sweeper.constraints`. Raises: ConfigError for what is no inequality between a name and a number."""
     if isinstance(lines, Mapping) or not isinstance(lines, str | Iterable | None):
         raise _refused(lines)
     return tuple(_parsed(line) for line in ([lines] if isinstance(lines, str) else lines or ()))
@@ -50,10 +50,10 @@ def gaps(
 
 
 def missed(
-    lines: str | Iterable[str] | None, facts: Mapping[str, Any], values: Sequence[float] | None
+    constraints: Iterable[Constraint], facts: Mapping[str, Any], values: Sequence[float] | None
 ) -> dict[str, float]:
-    """The `gaps` of those that a trial does not meet. lines: `hydra.sweeper.constraints`."""
-    return {constraint: gap for constraint, gap in gaps(parse(lines), facts, values).items() if gap > 0}
+    """The `gaps` of those that a trial does not meet."""
+    return {constraint: gap for constraint, gap in gaps(constraints, facts, values).items() if gap > 0}
 
 
 def named(values: Sequence[float]) -> dict[str, float]:

@@ -38,9 +38,9 @@ def _distribution(parsed: Override) -> BaseDistribution:
         case IntervalSweep():
             return _interval(parsed, sweep)
         case RangeSweep(shuffle=False):
-            return _range(parsed, sweep)
+            return _range(parsed, _cast(sweep))
         case RangeSweep():
-            _values(parsed, sweep)
+            _values(parsed, _cast(sweep))
     choices = tuple(parsed.sweep_iterator(_category))
     if not choices:
         raise ConfigError(f"{parsed.input_line} leaves nothing to choose from. Give at least one value.")
@@ -100,6 +100,15 @@ def _interval(parsed: Override, sweep: IntervalSweep) -> BaseDistribution:
     if isinstance(low, int) and isinstance(high, int):
         return IntDistribution(low, high, log=log)
     return FloatDistribution(low, high, log=log)
+
+
+def _cast(sweep: RangeSweep) -> RangeSweep:
+    """`float(range(1, 4))` as `range(1.0, 4.0)`, which Hydra before 1.4 has made of it already."""
+    bounds = sweep.start, sweep.stop, sweep.step
+    for cast in getattr(sweep, "transformers", ()):
+        bounds = tuple(map(cast, bounds))
+    start, stop, step = bounds
+    return RangeSweep(tags=sweep.tags, start=start, stop=stop, step=step, shuffle=sweep.shuffle)
 
 
 def _range(parsed: Override, sweep: RangeSweep) -> BaseDistribution:

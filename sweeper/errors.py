@@ -1,5 +1,6 @@
 """What went wrong in words for the user. Every message says what, where, what was got, and what to do."""
 
+from sweeper import text
 from sweeper.secret import without_credentials
 
 
@@ -8,8 +9,8 @@ class SweeperError(Exception):
 
     exit_code = 2
 
-    def __init__(self, text: str):
-        super().__init__(without_credentials(text))
+    def __init__(self, told: str):
+        super().__init__("\n".join(map(text.printable, without_credentials(told).split("\n"))))
 
 
 class ConfigError(SweeperError):

@@ -33,7 +33,7 @@ class Journal:
 
     def __init__(self, folder: Path):
         """Raises: ConfigError if the folder cannot be written, or another process holds it."""
-        self._path = folder / NAME
+        self._path, self._made = folder / NAME, not folder.exists()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = open(self._path, "a+b", buffering=0)  # noqa: SIM115
@@ -70,9 +70,11 @@ class Journal:
         self.size += len(line)
 
     def close(self) -> None:
-        """Leaves no file behind when nothing was written: a sweep that never began is none."""
+        """Leaves neither file nor folder behind when nothing was written: a sweep that never began is none."""
         if self.empty:
             self._path.unlink()
+            if self._made and not any(self._path.parent.iterdir()):
+                self._path.parent.rmdir()
         self._file.close()
 
 

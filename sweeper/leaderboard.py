@@ -84,7 +84,7 @@ def show(standing: Standing, top: int, console: Console) -> None:
     rows = standing.rows[: top or None]
     owners = {row.sweep for row in rows}
     title = f"{standing.title}, sweep {owners.pop()}" if len(owners) == 1 else standing.title
-    console.print(Text(title, style="bold"))
+    console.print(Text(text.printable(title), style="bold"))
     console.print(table(rows, console.width))
     hidden = f" ({top} rows shown)" if 0 < top < len(standing.rows) else ""
     console.print(Text(f"{standing.counts}{hidden}\n", style="dim"))
@@ -93,7 +93,8 @@ def show(standing: Standing, top: int, console: Console) -> None:
 def table(rows: tuple[Row, ...], width: int) -> Table:
     """The columns that fit into `width` characters; where even the first ones do not, the parameters are cut short."""
     several = any(len(row.trial.values or ()) > 1 for row in rows)
-    cells = {column: [column.cell(row) for row in rows] for column in COLUMNS if several or column is not FRONT}
+    columns = (column for column in COLUMNS if several or column is not FRONT)
+    cells = {column: [text.printable(column.cell(row)) for row in rows] for column in columns}
     if len({row.sweep for row in rows}) == 1:
         cells[TRIAL] = [str(row.trial.number) for row in rows]
     grid = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
@@ -139,7 +140,7 @@ def _pipe(lines: Iterable[str]) -> None:
 def _line(standing: Standing, row: Row) -> str:
     trial = row.trial
     return "\t".join(
-        str("" if cell is None else cell)
+        text.printable(str("" if cell is None else cell))
         for cell in (
             row.rank,
             row.name,

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sweeper import card, formats
+from sweeper import card, formats, text
 from sweeper.card import Card
 from sweeper.data import read_image, resize
 from sweeper.errors import ConfigError, DataError
@@ -55,7 +55,7 @@ def run(args: Namespace) -> int:
     else:
         for prediction in predictions:
             for name, probability in prediction.classes:
-                print(prediction.file, name, f"{probability:.6f}", sep="\t")
+                print(prediction.file, text.printable(name), f"{probability:.6f}", sep="\t")
     return 0
 
 
@@ -115,7 +115,6 @@ def _table(predictions: list[Prediction]) -> Table:
     for prediction in predictions:
         for place, (name, probability) in enumerate(prediction.classes):
             style = "dim" if place else "bold"
-            grid.add_row(
-                Text("" if place else str(prediction.file)), Text(name, style), Text(f"{probability:.4f}", style)
-            )
+            file = "" if place else str(prediction.file)
+            grid.add_row(Text(file), Text(text.printable(name), style), Text(f"{probability:.4f}", style))
     return grid

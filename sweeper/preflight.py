@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from sweeper import costs, trial
+from sweeper import costs, states, trial
 from sweeper.text import first_line
 
 if TYPE_CHECKING:
@@ -65,11 +65,9 @@ def measure(cfg: DictConfig) -> Measured:
     _forget_peak()
     try:
         return _measure(cfg, imports)
-    except tf.errors.ResourceExhaustedError as error:
-        told = [line for line in error.message.splitlines() if "OOM" in line]
-        raise MemoryError(*told[:1]) from error
-    except tf.errors.OpError as error:  # its first line says only that there was an error
-        raise RuntimeError(first_line(error.message.partition("\n\n")[2] or error.message)) from error
+    except tf.errors.OpError as error:
+        kind = MemoryError if states.of(error) == "OUT_OF_MEMORY" else RuntimeError
+        raise kind(_reason(error.message)) from error
 
 
 def _measure(cfg: DictConfig, imports: float) -> Measured:
@@ -102,6 +100,12 @@ def _measure(cfg: DictConfig, imports: float) -> Measured:
         start_up,
         start_up + trainer.epochs * (batches.steps * step + judging[1]),
     )
+
+
+def _reason(message: str) -> str:
+    """TensorFlow's first line says only that there was an error."""
+    oom = (line for line in message.splitlines() if "OOM" in line)
+    return next(oom, first_line(message.partition("\n\n")[2] or message))
 
 
 def _judge(model: keras.Model, validation: tf.data.Dataset, judged: keras.callbacks.Callback, clock: Clock) -> float:

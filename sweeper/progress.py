@@ -116,7 +116,7 @@ class Progress:
             self._print(self._ended_line(trial, event), colour(event.state))
 
     def _print(self, line: str, style: str = "") -> None:
-        self._console.print(Text(line, style), soft_wrap=True)
+        self._console.print(Text(text.printable(line), style), soft_wrap=True)
 
     def _ended_line(self, trial: _Shown, event: TrialEnded) -> str:
         """`[ 7/20] trial 6 finished  val_accuracy 0.9832  lr=0.0021 dropout=0.31  9.8 s   best 0.9916 (trial 3)`."""
@@ -226,4 +226,4 @@ def _count(number: int, noun: str) -> str:
 
 
 def _line(content: str, style: str = "") -> Text:
-    return Text(content, style, no_wrap=True, overflow="ellipsis")
+    return Text(text.printable(content), style, no_wrap=True, overflow="ellipsis")

@@ -13,6 +13,7 @@ from sweeper import enqueue, settings, sweep
 from sweeper.compose import of_sweep
 from sweeper.errors import ConfigError
 from sweeper.executor import Executor
+from sweeper.limits import Limits
 from sweeper.settings import Settings
 from sweeper.space import Space
 from sweeper.study import Study
@@ -39,10 +40,18 @@ def read(overrides: Sequence[str], folder: Path) -> Prospect:
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.sweep.dir = str(folder)
     wanted = _settings(config)
+    _check(wanted, config)
     space = sweep.dimensions(wanted, config.hydra.overrides.task, config, context)
     n_trials = min(wanted.n_trials, _size(wanted, space, folder) or wanted.n_trials)
     executor = sweep.executor(wanted, most=n_trials, recycle_after=1, preload=[])
     return Prospect(context, config, wanted, space, n_trials, executor)
+
+
+def _check(wanted: Settings, config: DictConfig) -> None:
+    """Raises: ConfigError for what a sweep refuses before its first trial, but no step of a training would notice."""
+    Limits(wanted)
+    sweep.begun(wanted, config)
+    sweep.extension(wanted, config)
 
 
 def _settings(config: DictConfig) -> Settings:

@@ -126,4 +126,4 @@ def _near(path: Path) -> Path:
 
 
 def _print(console: Console, line: str, style: str = "") -> None:
-    console.print(Text(line, style), soft_wrap=True)
+    console.print(Text(text.printable(line), style), soft_wrap=True)

@@ -8,6 +8,7 @@ all the rest is there; then the ledger says so, and a replay leaves it alone.
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,9 +16,8 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from sweeper import journal, objectives, record, results
+from sweeper import journal, objectives, plain, record, results
+from sweeper.errors import DataError
 from sweeper.events import EpochReported, Event, SweepEnded, SweepStarted, TrialEnded, TrialStarted, TrialTested
 from sweeper.run_store import FOLDER, RunStore, metrics
 
@@ -37,6 +37,8 @@ STATUS = {  # MLflow's word for a state; the tag sweeper.state has the exact one
     "CRASHED": "FAILED",
 }
 LOST = {"sweeper.state": "INTERRUPTED", "sweeper.reason": "the sweep ended before the trial did"}
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -123,16 +125,17 @@ class Runs:
     def _end_trial(self, event: TrialEnded) -> None:
         attempt = self._attempts[event.trial]
         if not self._ledger.has(event.trial, attempt.number, event.time):
-            config = attempt.folder / record.CONFIG
+            config = _config(attempt.folder)
             self._store.log(
                 attempt.run_id,
                 metrics=attempt.unsent + metrics(_objectives(event.values) | _numbers(event.facts), event.time),
                 params={key: fact for key, fact in event.facts.items() if isinstance(fact, str)}
-                | (dict(_leaves(yaml.safe_load(config.read_text()))) if config.exists() else {}),
+                | dict(_leaves(config)),
                 tags=_outcome(event),
             )
             attempt.unsent = []
-            self._store.upload(attempt.run_id, config)
+            if config:
+                self._store.upload(attempt.run_id, attempt.folder / record.CONFIG)
             self._store.end(attempt.run_id, STATUS[event.state], event.time)
             self._ledger.complete(event.trial, attempt.number, event.time)
         attempt.ended = True
@@ -211,6 +214,17 @@ def _objectives(values: tuple[float, ...] | None) -> dict[str, float]:
 def _numbers(facts: dict[str, Any]) -> dict[str, float]:
     """Below `trial/`, where no metric of an epoch is."""
     return {f"trial/{key}": fact for key, fact in facts.items() if isinstance(fact, Real)}
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """Of the trial in `folder`. One that cannot be read, a stranger's perhaps, costs its run the params alone."""
+    try:
+        return plain.read(folder / record.CONFIG, "MLflow gets no params of it.")
+    except FileNotFoundError:
+        return {}
+    except DataError as error:
+        _log.warning(error)
+        return {}
 
 
 def _leaves(config: Any, path: str = "") -> Iterator[tuple[str, Any]]:

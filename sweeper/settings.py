@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeper import allowed, constraints
+from sweeper.constraints import Constraint
 from sweeper.errors import ConfigError
 
 
@@ -25,7 +26,7 @@ class Settings:
     params: Any = None
     custom_search_space: str | None = None  # dotted path of a function
     spaces: Sequence[str] | None = None  # config groups
-    constraints: str | Sequence[str] | None = None  # inequalities, see constraints.py
+    constraints: Sequence[Constraint] = ()
     enqueue: Any = None  # the ID of an earlier sweep, or a list of {override key: value}
     reuse_duplicates: bool = True
     resume: str | None = None  # the ID or folder of a sweep, or latest
@@ -53,7 +54,11 @@ def read(keys: dict[str, Any]) -> Settings:
     for key in ("sampler", "pruner", "executor"):
         if not hasattr(keys.get(key), "__dict__") and not isinstance(keys.get(key), Mapping):
             raise ConfigError(f"hydra.sweeper.{key}={keys.get(key)}: choose one of the files, hydra/sweeper/{key}=…")
-    settings = Settings(**keys | {"allow": allowed.entries(keys.get("allow"))})
+    parsed = {
+        "allow": allowed.entries(keys.get("allow")),
+        "constraints": constraints.parse(keys.get("constraints")),
+    }
+    settings = Settings(**keys | parsed)
     given = settings.direction
     named = given if isinstance(given, Sequence) and given else (None,)
     if not all(direction in ("minimize", "maximize") for direction in ((named,) if isinstance(named, str) else named)):
@@ -62,7 +67,6 @@ def read(keys: dict[str, Any]) -> Settings:
         value = getattr(settings, key)
         if value is not None and (not isinstance(value, int) or value < low):
             raise ConfigError(f"hydra.sweeper.{key}={value}: give a whole number of at least {low}.")
-    constraints.parse(settings.constraints)
     if not isinstance(settings.reuse_duplicates, bool):
         raise ConfigError(f"hydra.sweeper.reuse_duplicates={settings.reuse_duplicates}: give true or false.")
     for key in ("timeout", "trial_timeout"):

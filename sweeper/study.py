@@ -53,7 +53,7 @@ class Study:
         Raises: ConfigError if sampler, pruner, storage or direction do not fit each other or the space.
         """
         self.space, self._extend = space, extend
-        self._constraints = constraints.parse(settings.constraints)
+        self._constraints = settings.constraints
         drawing, self.size = sampler.build(settings, space, drawn=len(earlier or ()))
         self._study, self._owner = _create(settings, drawing, folder), str(folder)
         self._running: dict[int, optuna.Trial] = {}
@@ -165,11 +165,12 @@ class Study:
 
 
 def _create(settings: Settings, drawing: BaseSampler, folder: Path) -> optuna.Study:
+    pruner = node.made(settings.pruner, "hydra.sweeper.pruner", settings.allow)
     try:
         study = optuna.create_study(
             storage=storage.build(settings, folder),
             sampler=drawing,
-            pruner=node.made(settings.pruner, "hydra.sweeper.pruner", settings.allow),
+            pruner=pruner,
             study_name=settings.study_name or folder.name,
             directions=list(settings.directions),
             load_if_exists=True,

@@ -23,7 +23,6 @@ from sweeper.executor import Executor
 from sweeper.failures import SweepFailed
 from sweeper.journal import Journal
 from sweeper.limits import Limits
-from sweeper.record import Sweep
 from sweeper.recorder import Recorder, begin, claim
 from sweeper.settings import Settings
 from sweeper.slot import Work
@@ -48,18 +47,23 @@ def run(
     config = _pinned(config, settings)
     folder = Path(config.hydra.sweep.dir)
     limits = Limits(settings)
+    started = begun(settings, config)
+    space = dimensions(settings, arguments, config, context)
+    enqueued = enqueue.read(settings.enqueue, space)[: settings.n_trials]
+    extend = extension(settings, config)
+    followed = tracking.read(config, config.hydra.runtime.choices, config.hydra.job.name)
+    slots = executor(settings)
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(folder) if settings.resume else claim(folder)))
-        slots = stack.enter_context(closing(executor(settings)))
-        HydraConfig.instance().set_config(config)  # so that slots know hydra.sweeper.allow between trials, too
-        # The slots import TensorFlow while this process composes and imports MLflow.
-        slots.start(Work(context, config, task, Singleton.get_state()).pickled(), str(folder / "slots"))
-        started = _begun(settings, config)
         earlier = resume.earlier(folder, started) if settings.resume else None
-        study = _study(settings, arguments, config, context, earlier)
+        trials = earlier.trials if earlier else ()
+        study = Study(settings, space, folder, enqueued=enqueued, extend=extend, earlier=earlier and earlier.trials)
         settings = replace(settings, n_trials=min(settings.n_trials, study.size or settings.n_trials))
         started = replace(started, n_trials=settings.n_trials)
-        followed = tracking.read(config, config.hydra.runtime.choices, config.hydra.job.name)
+        # What the user has to mend is told by now. The slots import TensorFlow while this process imports MLflow.
+        stack.enter_context(closing(slots))
+        HydraConfig.instance().set_config(config)  # so that slots know hydra.sweeper.allow between trials, too
+        slots.start(Work(context, config, task, Singleton.get_state()).pickled(), str(folder / "slots"))
         recorder = Recorder(
             journal,
             folder,
@@ -71,18 +75,17 @@ def run(
             limits=limits,
         )
         stack.enter_context(closing(recorder))
-        trials = earlier.trials if earlier else ()
-        naming = _naming(config, context)
-        coordinator = Coordinator(study, slots, settings, limits, recorder.emit, naming, trials)
+        coordinator = Coordinator(study, slots, settings, limits, recorder.emit, _naming(config, context), trials)
         failure = _search(coordinator)
-        if not failure and not coordinator.stop_requested:
-            recorder.end("FINISHED", coordinator.time_is_up, in_slot=coordinator.call)
-            return 0
-        slots.close()  # before MLflow is waited for: nothing trains on
-        if failure:
-            _end_failed(recorder, failure, folder)
-        recorder.end("INTERRUPTED", "the user stopped it")
-        return INTERRUPTED
+        with _sigterm_as_ctrl_c():
+            if not failure and not coordinator.stop_requested:
+                recorder.end("FINISHED", coordinator.time_is_up, in_slot=coordinator.call)
+                return 0
+            slots.close()  # before MLflow is waited for: nothing trains on
+            if failure:
+                _end_failed(recorder, failure, folder)
+            recorder.end("INTERRUPTED", "the user stopped it")
+            return INTERRUPTED
 
 
 def _end_failed(recorder: Recorder, failure: Exception, folder: Path) -> NoReturn:
@@ -106,27 +109,10 @@ def _pinned(config: DictConfig, settings: Settings) -> DictConfig:
     return config
 
 
-def _begun(settings: Settings, config: DictConfig) -> SweepStarted:
+def begun(settings: Settings, config: DictConfig) -> SweepStarted:
+    """Raises: ConfigError as `objectives.names` and `recorder.begin`."""
     metrics = objectives.names(OmegaConf.select(config, "optimized_metric", default=objectives.UNNAMED))
     return begin(Path(config.hydra.sweep.dir), metrics, settings.directions, settings.n_trials, config.hydra)
-
-
-def _study(
-    settings: Settings,
-    arguments: Sequence[str],
-    config: DictConfig,
-    context: HydraContext,
-    earlier: Sweep | None,
-) -> Study:
-    wanted = dimensions(settings, arguments, config, context)
-    return Study(
-        settings,
-        wanted,
-        Path(config.hydra.sweep.dir),
-        enqueued=enqueue.read(settings.enqueue, wanted)[: settings.n_trials],
-        extend=_extension(settings, config),
-        earlier=earlier and earlier.trials,
-    )
 
 
 def dimensions(settings: Settings, arguments: Sequence[str], config: DictConfig, context: HydraContext) -> Space:
@@ -136,8 +122,11 @@ def dimensions(settings: Settings, arguments: Sequence[str], config: DictConfig,
     return space.build(arguments, settings.params, settings.spaces, loader, compose)
 
 
-def _extension(settings: Settings, config: DictConfig) -> Callable[[Any], None] | None:
-    """The user's own function of a trial, which adds dimensions in Python."""
+def extension(settings: Settings, config: DictConfig) -> Callable[[Any], None] | None:
+    """The user's own function of a trial, which adds dimensions in Python.
+
+    Raises: ConfigError if there is no such function, or it is not allowed.
+    """
     path = settings.custom_search_space
     if path is None:
         return None
@@ -193,3 +182,13 @@ def _stopping_on_signals(coordinator: Coordinator) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """While the best network is tested and MLflow waited for: either of them ends that alone, and the sweep is told."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -18,6 +18,13 @@ def params(chosen: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={_digits(choice)}" for name, choice in zip(names, chosen.values(), strict=True))
 
 
+def printable(words: str) -> str:
+    """In one line. What a terminal would obey is spelled out, `\\x1b`: somebody else may have written the words."""
+    if words.isprintable():
+        return words
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in words)
+
+
 def size(parameters: int) -> str:
     """309,290 as 309k."""
     for unit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):

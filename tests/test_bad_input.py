@@ -39,7 +39,7 @@ steady = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 TEXT = st.text(max_size=30) | st.sampled_from(
-    ["", "..", "../../etc", "/etc", "0", "nan", "a\0b", "\ud800", "${x}", "²"]
+    ["", "..", "../../etc", "/etc", "0", "nan", "a\0b", "\ud800", "${x}", "²", "\x1b]0;title\a"]
 )
 WORDS = TEXT | st.sampled_from(
     ["--sweep", "--top", "--csv", "--out", "--format", "onnx", "--uri", "best", "-1", "--help"]
@@ -53,9 +53,13 @@ JSON = st.recursive(
 
 @contextlib.contextmanager
 def told():
-    """A sentence for the user is as good as success."""
-    with contextlib.suppress(ConfigError, DataError):
+    """A sentence for the user is as good as success, if no terminal obeys it."""
+    sentence = ""
+    try:
         yield
+    except (ConfigError, DataError) as error:
+        sentence = str(error)
+    assert sentence.replace("\n", "").isprintable()
 
 
 def written(folder: Path, name: str, content: bytes | str) -> Path:
@@ -101,8 +105,11 @@ def read_everywhere(folder: Path) -> None:
     arguments = ArgumentParser()
     leaderboard.add_arguments(arguments)
     for line in (["--csv", "all.csv"], ["--sweep", folder.name, "--top", "0"]):
-        with told(), contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), "utf-8")):
+        shown = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="")
+        with told(), contextlib.redirect_stdout(shown):
             leaderboard.run(arguments.parse_args(line))
+        shown.seek(0)
+        assert shown.read().translate({ord("\t"): None, ord("\n"): None}).isprintable()
     for name in ("best", "0", f"{folder.name}/1", "abcdef"):
         with told():
             assert sweeps.find_trial(name, None).folder.resolve().is_relative_to(folder.resolve())

@@ -78,7 +78,8 @@ def test_one_slot_tests_the_best_network_and_logs_it(tmp_path):
     assert "test_accuracy" in client.get_run(trial.run_id).data.metrics
 
 
-def test_ctrl_c_while_the_best_network_is_tested_leaves_a_finished_sweep(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_to_be_stopped_while_the_best_network_is_tested_leaves_a_finished_sweep(tmp_path, number):
     process = subprocess.Popen(
         ONE_TRIAL,
         cwd=tmp_path,
@@ -91,7 +92,7 @@ def test_ctrl_c_while_the_best_network_is_tested_leaves_a_finished_sweep(tmp_pat
     while not (tmp_path / "sweep" / "leaderboard.csv").exists():  # written right before the test, which takes a second
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=120)
     assert "Interrupted: the best network was neither tested nor logged to MLflow." in err, out + err
     sweep = record.read(tmp_path / "sweep")

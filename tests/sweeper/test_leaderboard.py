@@ -212,6 +212,16 @@ def test_what_looks_like_markup_is_shown_as_it_is(write_sweep, capsys):
     assert "[red]net" in capsys.readouterr().out
 
 
+def test_what_a_terminal_would_obey_is_spelled_out(write_sweep, on_terminal, rows):
+    write_sweep("monday", ("FINISHED", 0.9), metric="acc\x1b[2J", facts={"model": "net\x1b]0;owned\a"})
+    shown = on_terminal(120)
+    assert "\x1b" not in "".join(shown)
+    assert "\a" not in "".join(shown)
+    assert any(r"net\x1b]0;owned\x07" in line for line in shown)
+    ((*_, metric, _, _, model, _, _, _, _, _),) = rows()
+    assert (metric, model) == (r"acc\x1b[2J", r"net\x1b]0;owned\x07")
+
+
 def test_a_pipe_closed_early_is_no_error(write_sweep):
     write_sweep("monday", *[("FINISHED", 0.9)] * 1500)
     command = [sys.executable, "-c", PROGRAM, "--top", "0"]

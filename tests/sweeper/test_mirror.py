@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from itertools import pairwise
 
 import pytest
 import yaml
@@ -220,6 +221,21 @@ def test_a_trial_holds_its_sampled_params_and_its_whole_config(folder):
     expected |= {"trainer.note": "x" * 500, "filters": "[8, 16]"}
     assert run.data.params == expected
     assert yaml.safe_load(read_artifact(run, "config.yaml")) == config
+
+
+BOMB = "a: &a [1,1]\n" + "".join(f"{b}: &{b} [*{a}{f',*{a}' * 9}]\n" for a, b in pairwise("abcdefghi"))
+
+
+@pytest.mark.parametrize("content", [BOMB, "a: [", "7", "\0", None], ids=["bomb", "torn", "number", "null", "pipe"])
+def test_a_config_that_cannot_be_read_costs_its_run_the_params_alone(folder, content, caplog):
+    (folder / "0").mkdir()
+    config = folder / "0" / "config.yaml"
+    os.mkfifo(config) if content is None else config.write_text(content)
+    assert write(folder, [sweep_started(), trial_started(0), ended(0, "FINISHED", (0.9,))]) is None
+    run = stored()["trial 0 of monday"]
+    assert (run.info.status, run.data.tags["sweeper.state"]) == ("FINISHED", "FINISHED")
+    assert run.data.params == {"hparams.lr": "0.01", "model": "custom"}
+    assert "config.yaml is damaged" in caplog.text
 
 
 def test_a_server_gets_no_more_in_a_call_than_it_takes(folder, server):

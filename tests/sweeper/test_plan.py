@@ -77,6 +77,14 @@ def test_a_bad_value_and_missing_data_are_found(tmp_path):
     assert bad == "ConfigError: hparams.dropout=1.0: give a number from 0 to below 1."
 
 
+def test_memory_that_does_not_suffice_is_told_with_what_was_too_large(tmp_path):
+    code, corners, _ = plan(tmp_path, "model.filters=4,400000", "trainer.epochs=1", "hydra.sweeper.n_jobs=1")
+    assert code == 1
+    failed = corners[-1]["fails"]
+    assert failed.startswith("MemoryError: ")
+    assert "OOM when allocating tensor with shape[3,3,400000,400000]" in failed
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -85,6 +93,9 @@ def test_a_bad_value_and_missing_data_are_found(tmp_path):
         (["-m", "hparams=search", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: give a whole number"),
         (["-m", "hparams=search", "hydra.sweeper._target_=other.Sweeper"], "Choose hydra/sweeper=study"),
         (["-m", "hparams=search", "hydra/sweeper/sampler=grid"], "which has no grid"),
+        (["-m", "hparams=search", "optimized_metric=val_loss"], "Add hydra.sweeper.direction=minimize"),
+        (["-m", "hparams=search", "hydra.sweeper.deadline=2020-01-01"], "Give a later one"),
+        (["-m", "hparams=search", "hydra.sweeper.custom_search_space=nowhere.f"], "hydra.sweeper.custom_search_space"),
         (["-m", "hparams=search", "--most", "0"], "--most 0: give the number of corners, from 1."),
         (["-m", "hparams=search", "--watts", "-5"], "--watts -5: give what the machine draws"),
     ],

@@ -152,6 +152,16 @@ def test_a_missing_runtime_is_an_error_with_the_command_that_installs_it(exporte
         run(exported / "onnx", scans[0])
 
 
+def test_a_class_whose_name_a_terminal_would_obey_is_spelled_out(exported, scans, tmp_path, capsys):
+    shutil.copytree(exported / "keras", tmp_path, dirs_exist_ok=True)
+    known = card.read(tmp_path)
+    replace(known, classes=tuple(f"\x1b[2J{name}" for name in known.classes)).write(tmp_path)
+    run(tmp_path, scans[0])
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert r"\x1b[2J" in shown
+
+
 def test_a_network_of_two_channels_cannot_read_files(exported, scans, tmp_path):
     shutil.copytree(exported / "keras", tmp_path, dirs_exist_ok=True)
     known = card.read(tmp_path)

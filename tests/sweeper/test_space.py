@@ -51,6 +51,7 @@ def draw(searched, **values):
         ("range(4, 0, -2)", IntDistribution(2, 4, step=2)),
         ("range(0, 1, 0.25)", FloatDistribution(0, 0.75, step=0.25)),
         ("float(range(1, 4))", FloatDistribution(1, 3, step=1)),
+        ("int(range(1.0, 4.0))", IntDistribution(1, 3)),
         ("shuffle(range(1, 4))", {1, 2, 3}),
         ("choice(8, 16)", {8, 16}),
         ("a,b,c", {"a", "b", "c"}),

@@ -180,6 +180,10 @@ def test_a_folder_that_holds_a_sweep_is_not_written_into(sweep):
         ([X, "+optimized_metric=val_loss"], "Add hydra.sweeper.direction=minimize"),
         ([X, "hydra/sweeper/sampler=grid"], "x is an interval, which has no grid"),
         ([X, "+hydra.sweeper.sampler.speed=3"], "hydra.sweeper.sampler: optuna.samplers.TPESampler refused"),
+        ([X, "+hydra.sweeper.pruner.speed=3"], "hydra.sweeper.pruner: optuna.pruners.MedianPruner refused"),
+        ([X, "+hydra.sweeper.executor.speed=3"], "hydra.sweeper.executor: sweeper.local.LocalExecutor refused"),
+        ([X, "hydra.sweeper.custom_search_space=nowhere.f"], "hydra.sweeper.custom_search_space"),
+        ([X, "+tracking.uri=http://***@host"], "tracking.uri=http://***@host"),
     ],
 )
 def test_a_bad_setting_ends_with_one_sentence_and_no_sweep(sweep, arguments, complaint):
@@ -187,7 +191,7 @@ def test_a_bad_setting_ends_with_one_sentence_and_no_sweep(sweep, arguments, com
     assert code == 2
     assert complaint in output
     assert "Traceback" not in output
-    assert not Path("sweep", journal.NAME).exists()
+    assert not Path("sweep").exists()
 
 
 def test_a_dead_slot_is_noticed_though_its_child_holds_the_connection(sweep):

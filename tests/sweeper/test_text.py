@@ -32,6 +32,20 @@ def test_params_are_short_and_never_ambiguous(chosen, read):
 
 
 @pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("custom", "custom"),
+        ("Käse, 7 µm — 面", "Käse, 7 µm — 面"),
+        ("\x1b[2J\x1b]0;owned\a", r"\x1b[2J\x1b]0;owned\x07"),
+        ("a\tb\nc\x9b31m", r"a\tb\nc\x9b31m"),
+        ("gpj.\u202eexe", r"gpj.\u202eexe"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_spelled_out(words, shown):
+    assert text.printable(words) == shown
+
+
+@pytest.mark.parametrize(
     ("parameters", "read"), [(0, "0"), (999, "999"), (309_290, "309k"), (999_999, "1M"), (46_764_746, "46.8M")]
 )
 def test_sizes_have_three_digits(parameters, read):
