@@ -14,6 +14,7 @@ from sweeper.data import Dataset, Split
 from sweeper.trainer import Trainer
 
 BALANCED = "balanced"
+_AT_ONCE, _AHEAD = 4, 2  # batches made side by side, and kept ready
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def training(
         return _z_score(image, data.mean, data.std), label, *weight
 
     counted = tf.data.Dataset.range(first_step, tf.int64.max)  # `counter` would leave a graph behind each time
-    return counted.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+    return _ready(counted.map(load, num_parallel_calls=_AT_ONCE, deterministic=True))
 
 
 def steps(data: Dataset, batch_size: int) -> int:
@@ -83,7 +84,17 @@ def evaluation(split: Split, data: Dataset, batch_size: int) -> tf.data.Dataset:
     """All of `split` in its order. Shapes as in `training`; the last batch may be smaller."""
     images, labels = _reader(split), tf.constant(_distributions(split, data.num_classes))
     batches = tf.data.Dataset.range(len(split)).batch(batch_size)
-    return batches.map(lambda rows: (_z_score(images(rows), data.mean, data.std), tf.gather(labels, rows))).prefetch(2)
+    return _ready(batches.map(lambda rows: (_z_score(images(rows), data.mean, data.std), tf.gather(labels, rows))))
+
+
+def _ready(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Some ahead of the step that takes them.
+
+    Without TensorFlow's autotuning, whose thread sleeps for up to a minute and is waited for when a training ends.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return batches.prefetch(_AHEAD).with_options(options)
 
 
 def _reader(split: Split) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -160,3 +160,9 @@ def test_evaluation_gives_every_row_once_in_order(batch_size):
     assert [row for batch in rows(batches) for row in batch] == list(range(COUNT))
     labels = np.concatenate([labels for _, labels in batches])
     np.testing.assert_array_equal(labels, np.eye(5)[np.arange(COUNT) % 5])
+
+
+def test_no_iterator_waits_for_an_autotuner_when_a_training_ends():
+    """It slept for 2 s at the end of a training of 3 s, for up to a minute after longer ones."""
+    for batches in (training(), pipeline.evaluation(dataset().validation, dataset(), 20)):
+        assert batches.options().autotune.enabled is False
