@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from sweeper import memory, slot
-from sweeper.errors import SweeperError
+from sweeper.errors import ConfigError, SweeperError
 from sweeper.executor import Call, Died, Done, Message, Raised, Ready, Reported, TrialJob
 from sweeper.states import State
 
@@ -43,11 +43,15 @@ class LocalExecutor:
         slots: int | None = None,
         most: int | None = None,
         threads: int | None = None,
-        recycle_after: int = 50,
+        recycle_after: int | None = 200,
         memory_limit: float | None = None,
         preload: Sequence[str] = (),
     ):
-        """slots: None is one a GPU, else one a core, but never more than `most`. The rest: see executor/local.yaml."""
+        """slots: None is one a GPU, else one a core, but never more than `most`. The rest: see executor/local.yaml.
+
+        Raises: ConfigError for a number from 0 down.
+        """
+        _check(threads=threads, recycle_after=recycle_after, memory_limit=memory_limit)
         self._gpus, cores = _gpus(), len(os.sched_getaffinity(0))
         self.slots = min(slots or len(self._gpus) or cores, most or cores)
         self._threads = threads or max(1, cores // self.slots)
@@ -161,7 +165,7 @@ class LocalExecutor:
         return [message]
 
     def _worn_out(self, p: _Process) -> bool:
-        if p.trials >= self._recycle_after:
+        if self._recycle_after and p.trials >= self._recycle_after:
             return True
         return self._memory_limit is not None and memory.used(p.process.pid) > _WORN * self._memory_limit * memory.GB
 
@@ -183,6 +187,12 @@ class LocalExecutor:
     def _replace(self, number: int) -> None:
         _end(self._processes.pop(number))
         self._spawn(number)
+
+
+def _check(**values: float | None) -> None:
+    for key, value in values.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
+            raise ConfigError(f"hydra.sweeper.executor.{key}={value}: give a number above 0, or null.")
 
 
 def _end(p: _Process) -> None:

@@ -261,3 +261,10 @@ def test_an_old_study_is_not_searched_in_another_direction(sweep):
     code, output = sweep(X, *storage, "hydra.sweep.dir=again", "hydra.sweeper.direction=minimize")
     assert code == 2
     assert "begun with direction maximize" in output
+
+
+@pytest.mark.parametrize("setting", ["memory_limit=-1", "threads=0", "recycle_after=0", "memory_limit=much"])
+def test_an_executor_refuses_what_it_cannot_be(sweep, setting):
+    code, output = sweep(X, f"hydra.sweeper.executor.{setting}")
+    assert code == 2
+    assert f"hydra.sweeper.executor.{setting}: give a number above 0" in output
