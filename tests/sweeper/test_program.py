@@ -13,7 +13,7 @@ from tensorflow.python.framework.func_graph import FuncGraph
 import sweeper
 from sweeper import fit, trial
 from sweeper.compose import composed
-from sweeper.program import Dropout, Programs
+from sweeper.program import Dropout, Programs, structure
 
 CONF = Path(sweeper.__file__).parent.parent / "conf"
 OPTIMIZERS = sorted(file.stem for file in (CONF / "optimizer").glob("*.yaml"))
@@ -120,11 +120,19 @@ def test_a_program_leaves_no_graph_behind_from_trial_to_trial(tmp_path):
         "trainer.views=2",
     ],
 )
-def test_another_structure_has_a_program_of_its_own(tmp_path, override):
-    kept = {}
-    for overrides in ([], [override]):
-        losses(tmp_path, kept, "model.filters=4", "trainer.epochs=1", *overrides)
-    assert len(programs(kept)) == 2
+def test_another_structure_has_a_program_of_its_own(override):
+    assert structure_of("model.filters=4", override) != structure_of("model.filters=4")
+
+
+@pytest.mark.parametrize("override", ["trainer.label_smoothing=0.1", "schedule=step", "augment=light", "seed=5"])
+def test_what_a_program_does_not_hold_is_no_part_of_its_structure(override):
+    assert structure_of(override) == structure_of()
+
+
+def structure_of(*overrides):
+    cfg = composed([*SMALL, *overrides])
+    start = trial.prepare(cfg, trial.make(cfg, "trainer"))
+    return structure(start.parts, start.batches.steps)
 
 
 def test_only_the_most_recent_programs_are_kept(tmp_path):
