@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from sweeper import costs, states, trial
-from sweeper.text import first_line
+from sweeper import costs, trial
 
 if TYPE_CHECKING:
     import keras
@@ -48,7 +47,7 @@ class Measured:
 def measure(cfg: DictConfig) -> Measured:
     """A task for Hydra. Writes nothing but into the folder of its sweep.
 
-    Raises: what the trial would, and MemoryError if TensorFlow finds no more.
+    Raises: what the trial would.
     """
     _die_first()
     trial.check(cfg)
@@ -57,17 +56,11 @@ def measure(cfg: DictConfig) -> Measured:
         cfg.cache = str(Path(HydraConfig.get().sweep.dir) / "cache")
     trial.dataset(cfg)  # into the cache: to load it for the first time takes other time and memory than the trials do
     began = time.perf_counter()
-    import tensorflow as tf
-
     from sweeper import clock, fit, pipeline  # noqa: F401  nothing is imported while something is timed
 
     imports = time.perf_counter() - began
     _forget_peak()
-    try:
-        return _measure(cfg, imports)
-    except tf.errors.OpError as error:
-        kind = MemoryError if states.of(error) == "OUT_OF_MEMORY" else RuntimeError
-        raise kind(_reason(error.message)) from error
+    return _measure(cfg, imports)
 
 
 def _measure(cfg: DictConfig, imports: float) -> Measured:
@@ -100,12 +93,6 @@ def _measure(cfg: DictConfig, imports: float) -> Measured:
         start_up,
         start_up + trainer.epochs * (batches.steps * step + judging[1]),
     )
-
-
-def _reason(message: str) -> str:
-    """TensorFlow's first line says only that there was an error."""
-    oom = (line for line in message.splitlines() if "OOM" in line)
-    return next(oom, first_line(message.partition("\n\n")[2] or message))
 
 
 def _judge(model: keras.Model, validation: tf.data.Dataset, judged: keras.callbacks.Callback, clock: Clock) -> float:

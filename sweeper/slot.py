@@ -107,10 +107,10 @@ def _task(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
 
 def _raised(number: int, error: BaseException) -> Raised:
     last = traceback.extract_tb(error.__traceback__)[-1]
-    state, reason = states.of(error), f"{type(error).__name__}: {error}"
+    state = states.of(error)
     return Raised(
         number,
-        reason=reason,
+        reason=states.reason(error),
         told=str(error) if isinstance(error, SweeperError) or state in states.OPEN else traceback.format_exc(),
         place=f"{type(error).__name__} {last.filename}:{last.lineno}" if state == "FAILED" else None,
         state=state,

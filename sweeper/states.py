@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from typing import Literal
 
 from sweeper.errors import Diverged
@@ -56,3 +57,13 @@ def of(error: BaseException) -> State:
     if isinstance(error, KeyboardInterrupt) or (isinstance(error, OSError) and error.errno in _NO_FAULT):
         return "INTERRUPTED"
     return "FAILED"
+
+
+def reason(error: BaseException) -> str:
+    """The exception's class and message. Of TensorFlow's the line that tells: the first says only that it was one."""
+    message = str(error)
+    if hasattr(error, "node_def"):  # TensorFlow's
+        found = re.search("OOM when .*", error.message)
+        told = (error.message.partition("\n\n")[2] or error.message).strip()
+        message = found.group() if found else told.partition("\n")[0]
+    return f"{type(error).__name__}: {message}"

@@ -81,7 +81,7 @@ def test_memory_that_does_not_suffice_is_told_with_what_was_too_large(tmp_path):
     code, corners, _ = plan(tmp_path, "model.filters=4,400000", "trainer.epochs=1", "hydra.sweeper.n_jobs=1")
     assert code == 1
     failed = corners[-1]["fails"]
-    assert failed.startswith("MemoryError: ")
+    assert failed.startswith("ResourceExhaustedError: OOM")
     assert "OOM when allocating tensor with shape[3,3,400000,400000]" in failed
 
 
