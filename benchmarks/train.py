@@ -1,0 +1,149 @@
+"""Images a second while a network trains: by precision and batch, against the notes' way and the machine's own peak.
+
+python benchmarks/train.py dataset=cifar10 dataset.path=data/cifar-10-batches-py --out docs/pictures/train.png
+
+The notes' way is float32 arrays of NumPy into keras.fit, 64 images a step. Each way is a process of its own that trains
+two epochs, of which the second is timed; the ways take turns. The share is of the operations that the same machine
+does in a large product of two matrices in the type of that way, three times the network's own: backward costs two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+NOTES = "notes"
+WAYS = [NOTES, *(f"{precision} {batch}" for precision in ("float32", "mixed_bfloat16") for batch in (64, 128, 256))]
+SIDE, PRODUCTS = 4096, 5  # of the matrices
+
+
+def once(way: str, overrides: list[str], images: int) -> tuple[float, float, float]:
+    """Images a second, millions of operations an image (forward), the peak's millions of operations a second."""
+    from sweeper.compose import composed
+    from sweeper.costs import mflops
+
+    precision, batch = ("float32", "64") if way == NOTES else way.split()
+    cfg = composed([*overrides, f"trainer.precision={precision}", f"trainer.batch_size={batch}", "trainer.epochs=2"])
+    net, seconds, trained = _numpy_into_fit(cfg, images) if way == NOTES else _ours(cfg, images)
+    return trained / seconds, mflops(net), _peak("bfloat16" if "bfloat16" in precision else "float32")
+
+
+def _numpy_into_fit(cfg: Any, images: int) -> tuple[Any, float, int]:
+    import keras
+    import numpy as np
+
+    from sweeper import trial
+
+    data = trial.dataset(cfg)
+    net = trial.make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
+    shown = (data.train.images[:images] - np.float32(data.mean)) / np.float32(data.std)
+    labels = np.eye(data.num_classes, dtype=np.float32)[data.train.labels[:images]]
+    net.compile(keras.optimizers.AdamW(1e-3), loss="categorical_crossentropy", metrics=["accuracy"])
+    clock = _clock()
+    net.fit(shown, labels, batch_size=64, epochs=2, callbacks=[clock], verbose=0)
+    return net, clock.seconds, len(shown)
+
+
+def _ours(cfg: Any, images: int) -> tuple[Any, float, int]:
+    from sweeper import trial
+    from sweeper.program import Program
+
+    trainer = trial.make(cfg, "trainer")
+    start = trial.prepare(cfg, trainer)
+    steps = min(images, len(start.data.train)) // trainer.batch_size
+    program, clock = Program(start.parts, steps), _clock()
+    program.model.fit(
+        start.batches.train(0), steps_per_epoch=steps, epochs=2, callbacks=[clock], shuffle=False, verbose=0
+    )
+    return program.net, clock.seconds, steps * trainer.batch_size
+
+
+def _clock() -> Any:
+    """A callback with the seconds of the last epoch."""
+    import keras
+
+    class Clock(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self._began = time.perf_counter()
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.seconds = time.perf_counter() - self._began
+
+    return Clock()
+
+
+def _peak(dtype: str) -> float:
+    import tensorflow as tf
+
+    matrix = tf.cast(tf.random.normal((SIDE, SIDE)), dtype)
+    product = tf.function(lambda: tf.reduce_max(tf.matmul(matrix, matrix)))
+    seconds = []
+    for _ in range(PRODUCTS + 1):  # the first one traces
+        began = time.perf_counter()
+        product().numpy()
+        seconds.append(time.perf_counter() - began)
+    return 2 * SIDE**3 / min(seconds[1:]) / 1e6
+
+
+def measured(way: str, args: argparse.Namespace) -> tuple[float, float]:
+    """Images a second, share of the peak."""
+    command = [sys.executable, __file__, "--once", way, "--images", str(args.images), *args.overrides]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        sys.exit(f"{way} failed:\n{done.stderr[-3000:]}")
+    speed, operations, peak = map(float, done.stdout.split()[-3:])
+    return speed, 3 * operations * speed / peak
+
+
+def draw(speeds: dict[str, list[float]], out: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 0.5 + 0.45 * len(speeds)), layout="constrained")
+    colours = ["#bab0ac" if way == NOTES else "#4c78a8" for way in speeds]
+    bars = axes.barh(list(speeds), [median(each) for each in speeds.values()], color=colours)
+    axes.bar_label(bars, fmt="%.0f", padding=3)
+    axes.set(xlabel="images a second in training, by precision and images a step", xmargin=0.12)
+    axes.invert_yaxis()
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(out, dpi=150)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="for instance dataset=cifar10 model=resnet")
+    parser.add_argument("--runs", type=int, default=3, help="of each way (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=5120, help="an epoch (default: %(default)s)")
+    parser.add_argument("--out", type=Path, metavar="PNG")
+    parser.add_argument("--once", choices=WAYS, help=argparse.SUPPRESS)
+    args = parser.parse_intermixed_args()
+    if args.once:
+        print(*once(args.once, args.overrides, args.images))
+        return
+    speeds: dict[str, list[float]] = {way: [] for way in WAYS}
+    shares: dict[str, list[float]] = {way: [] for way in WAYS}
+    for run in range(args.runs):
+        for way in WAYS:
+            speed, share = measured(way, args)
+            speeds[way].append(speed)
+            shares[way].append(share)
+            print(f"run {run + 1}  {way:20}  {speed:7.0f} images/s  {share:4.0%} of the peak", flush=True)
+    print(f"\n{'':20}  images/s  of the notes' way  of the peak")
+    for way in WAYS:
+        ratio = median(one / other for one, other in zip(speeds[way], speeds[NOTES], strict=True))
+        print(f"{way:20}  {median(speeds[way]):8.0f}  {ratio:17.2f}  {median(shares[way]):11.0%}")
+    if args.out:
+        draw(speeds, args.out)
+
+
+if __name__ == "__main__":
+    main()
