@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sweeper.compose import composed
+from sweeper.rates import Rates
 from sweeper.trial import make
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,7 +29,7 @@ def test_an_experiment_composes_from_its_own_command(file):
     trainer = make(cfg, "trainer")
     assert trainer.epochs >= 5
     make(cfg, "augment")
-    make(cfg, "optimizer", learning_rate=make(cfg, "schedule", steps=100))
+    make(cfg, "optimizer", learning_rate=Rates(make(cfg, "schedule", steps=100).rates))
 
 
 @pytest.mark.parametrize(("name", "shape", "classes"), [("cifar10", (32, 32, 3), 10), ("ferplus", (48, 48, 1), 8)])
