@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import random
@@ -36,7 +37,7 @@ class Fitted:
 
 
 def reset(seed: int, precision: str) -> None:
-    """Sets the seeds, and the names and types of layers built from now on.
+    """Frees the last trial's network; sets the seeds, and the names and types of the layers that are built next.
 
     TensorFlow's own seed is set for the first training of a process only, for then it forgets all that it has compiled.
     No part of Keras draws from it, nor does our pipeline: layers have generators, which begin anew with the network.
@@ -45,6 +46,7 @@ def reset(seed: int, precision: str) -> None:
         keras.utils.set_random_seed(seed)
     random.seed(seed)
     np.random.seed(seed)
+    gc.collect()  # networks and optimizers refer to themselves
     reset_uids()  # keras.backend.clear_session would, too, and forget likewise
     keras.config.set_dtype_policy(precision)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
 import multiprocessing
@@ -53,6 +54,7 @@ def main(number: int, connection: Connection, log: str, preload: Sequence[str]) 
     Singleton.set_state(work.singletons)
     for module in preload:
         importlib.import_module(module)
+    gc.freeze()  # what is imported stays: to look at it again between trials takes 0.2 s
     connection.send(Ready(number))
     kept: dict[str, Any] = {}  # by the task, from trial to trial
     while (job := connection.recv()) is not None:
