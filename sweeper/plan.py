@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
@@ -17,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sweeper import text
+from sweeper import machine, text
 from sweeper.compose import add_overrides
 from sweeper.errors import ConfigError
 
@@ -71,7 +70,7 @@ def run(args: Namespace) -> int:
             tried = _tried(planned, args.most, meter, Path(folder))
     except KeyboardInterrupt:
         return INTERRUPTED
-    power = energy.Power(args.watts, "--watts") if args.watts else meter.power(len(os.sched_getaffinity(0)))
+    power = energy.Power(args.watts, "--watts") if args.watts else meter.power(machine.cores())
     measured = [one.measured for one in tried if one.measured]
     expected = forecast.of(measured, planned.n_trials, planned.executor.slots, power) if measured else None
     console = Console(highlight=False)

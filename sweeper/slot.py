@@ -46,10 +46,13 @@ class Work:
         return cloudpickle.dumps(self)
 
 
-def main(number: int, connection: Connection, log: str, preload: Sequence[str]) -> None:
+def main(number: int, connection: Connection, log: str, environment: Mapping[str, str], preload: Sequence[str]) -> None:
     """The process of slot `number`, until it is sent None. Whatever is printed in it goes to the file `log`."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _redirect_output(log)
+    os.environ.clear()  # it may be forked from a process that began under other circumstances
+    os.environ.update(environment)
+    np.random.seed()  # forks would all draw the same numbers
     work: Work = pickle.loads(connection.recv_bytes())
     Singleton.set_state(work.singletons)
     for module in preload:
