@@ -1,4 +1,4 @@
-"""A contest: who searches the same network's hyperparameters on the same data, how each is started, and what it reached."""
+"""A contest: who searches the same hyperparameters of the same network, how each is started, and what it reached."""
 
 from __future__ import annotations
 
