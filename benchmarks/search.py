@@ -43,10 +43,11 @@ COLOURS = {
 Runs = dict[tuple[str, str, int], Reached]  # by space, contestant and seed
 
 
-def read(record: Path | None) -> Runs:
-    """What was measured before."""
+def read(record: Path | None, budget: float) -> Runs:
+    """What was measured before with that budget."""
     rows = map(json.loads, record.read_text().splitlines() if record and record.exists() else ())
-    return {(row["space"], row["name"], row["seed"]): Reached(row["seconds"], row["epochs"]) for row in rows}
+    same = (row for row in rows if row["budget"] == budget)
+    return {(row["space"], row["name"], row["seed"]): Reached(row["seconds"], row["epochs"]) for row in same}
 
 
 def measure(args: argparse.Namespace, pythons: dict[str, str], runs: Runs) -> None:
@@ -58,7 +59,7 @@ def measure(args: argparse.Namespace, pythons: dict[str, str], runs: Runs) -> No
             reached = runs[space, name, seed] = contest.run(given, name, pythons[name], args.budget)
             if args.record:
                 with open(args.record, "a") as file:
-                    row = {"space": space, "name": name, "seed": seed} | asdict(reached)
+                    row = {"space": space, "name": name, "seed": seed, "budget": args.budget} | asdict(reached)
                     file.write(json.dumps(row) + "\n")
         print(f"seed {seed}  {space:5}  {name:12}  {told(runs[space, name, seed])}", flush=True)
 
@@ -133,7 +134,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, metavar="PNG")
     args = parser.parse_args()
     pythons = contest.pythons(args.peer)
-    runs = read(args.record)
+    runs = read(args.record, args.budget)
     measure(args, pythons, runs)
     spaces = {
         space: {name: [runs[space, name, seed] for seed in range(args.seeds)] for name in pythons}

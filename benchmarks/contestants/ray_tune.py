@@ -31,7 +31,13 @@ def ranges():
     }
 
 
-ray.init(num_cpus=len(os.sched_getaffinity(0)), logging_level="error", include_dashboard=False, log_to_driver=False)
+ray.init(
+    num_cpus=len(os.sched_getaffinity(0)),
+    logging_level="error",
+    include_dashboard=False,
+    log_to_driver=False,
+    _temp_dir=str(Path.cwd()),  # it leaves its sessions behind
+)
 learning = {
     "num_samples": COUNT,
     "scheduler": ASHAScheduler(max_t=EPOCHS),
