@@ -44,12 +44,14 @@ def seconds(overrides: list[str], cache: str) -> float:
     return float(done.stdout)
 
 
-def measured(overrides: list[str], plain_first: bool) -> dict[str, float]:
-    """Seconds by way."""
+def measured(overrides: list[str]) -> dict[str, float]:
+    """Seconds by way, each after an unmeasured load: memory that was just given back costs less than other."""
+    taken = {}
     with tempfile.TemporaryDirectory() as folder:
-        caches = [(FIRST, folder), (CACHED, folder)]
-        caches.insert(0 if plain_first else 2, (PLAIN, "null"))
-        return {way: seconds(overrides, cache) for way, cache in caches}
+        for way, cache in zip(WAYS, ("null", folder, folder), strict=True):
+            seconds(overrides, "null")
+            taken[way] = seconds(overrides, cache)
+    return taken
 
 
 def row(name: str, times: Times) -> tuple[str, ...]:
@@ -75,7 +77,7 @@ def main() -> None:
     times: dict[str, Times] = {name: {way: [] for way in WAYS} for name in sets}
     for run in range(args.runs):
         for name, overrides in sets.items():
-            taken = measured(overrides, plain_first=run % 2 == 0)
+            taken = measured(overrides)
             for way in WAYS:
                 times[name][way].append(taken[way])
             told = ", ".join(f"{way} {once:.3f} s" for way, once in taken.items())

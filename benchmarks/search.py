@@ -10,7 +10,7 @@ learning rate, of which nobody knows more than that it lies between 1e-6 and 1: 
 sampling, weights and data split, the same for all; they take turns, and each is killed when the budget is spent.
 
 An accuracy is reached when the epoch ends that reached it. What a contestant did not reach counts as the whole budget,
-so `>` stands before its time, and `<` before the share of it that this package took.
+so `>` stands before its time, and `<` before the share of it that this package took (`>` if it is this package's).
 """
 
 from __future__ import annotations
@@ -77,16 +77,15 @@ def show(space: str, runs: dict[str, list[Reached]], budget: float) -> None:
         cells = []
         for level in LEVELS:
             ours, its = times(runs[OURS], level, budget), times(reached, level, budget)
-            bound = "<" if median(its) >= budget else ""
-            cells += [clock(its, budget), f"{bound}{paired.ratio(ours, its):.2f}"]
+            cells += [clock(its, budget), share(ours, its, budget)]
         best = [each.best for each in reached]
         rows.append((name, *cells, f"{median(best):.4f}", f"{min(best):.4f}"))
     table.show(f"{space} space: medians of {len(runs[OURS])} seeds, {budget:.0f} s each", head, rows)
     peers = [name for name in runs if name not in (OURS, LOOP)] or [LOOP]
     for level in LEVELS:
         best = min(peers, key=lambda name: median(times(runs[name], level, budget)))
-        ratio = paired.ratio(times(runs[OURS], level, budget), times(runs[best], level, budget))
-        print(f"to {level:.2f}: {ratio:.2f} of the time of the best peer, {best}")
+        ratio = share(times(runs[OURS], level, budget), times(runs[best], level, budget), budget)
+        print(f"to {level:.2f}: {ratio} of the time of the best peer, {best}")
 
 
 def times(reached: Sequence[Reached], level: float, budget: float) -> list[float]:
@@ -95,6 +94,13 @@ def times(reached: Sequence[Reached], level: float, budget: float) -> list[float
 
 def clock(seconds: Sequence[float], budget: float) -> str:
     return f"> {budget:.0f}" if median(seconds) >= budget else f"{median(seconds):.1f}"
+
+
+def share(ours: Sequence[float], its: Sequence[float], budget: float) -> str:
+    """Of its time that ours is, pair by pair; `-` where neither came so far in most of the pairs."""
+    late = median(ours) >= budget, median(its) >= budget
+    bound = {(True, False): "> ", (False, True): "< "}.get(late, "")
+    return "-" if all(late) else f"{bound}{paired.ratio(ours, its):.2f}"
 
 
 def draw(spaces: dict[str, dict[str, list[Reached]]], budget: float, out: Path) -> None:
