@@ -1,94 +1,88 @@
-"""What a study of 10,000 trials costs: the next ask, the leaderboard, going on with it, and the coordinator's memory.
+"""What a sweep costs beside its trainings: by its number of trials, from 10 to 10,000, and by its slots, from 1 to 8.
 
-python benchmarks/scale.py [TRIALS]
+python benchmarks/scale.py --out docs/pictures/scale.png
+
+The task is that of tests/light, which costs nothing: ten epochs a trial, each reported, four hyperparameters drawn by
+TPE, median pruning, every trial a run in MLflow (an sqlite file, written by a thread of the coordinator meanwhile).
+
+By trials, in one slot. `a trial` is the time from a trial's start to the next one's, less its epochs, by the sweep's
+own journal: ask, compose, log and tell, and all else that a slot waits for. `in its slot` is the part of that to its
+end (compose, Hydra's files of a trial), `between` the rest, in which the coordinator alone works (log, tell, ask); `an
+epoch` the time from a report to the next one. Medians over the trials. `at the end` is the time from the last trial's
+end to the process's: results, MLflow's rest. The 10,000 are written as a sweep leaves them, not run. In the study that
+was left: an ask; the leaderboard, whole process; resuming it for 40 trials more, to the first one's start, and the most
+memory that its coordinator then held (MLflow lacks the 10,000 and does not get them all in time; it says so).
+
+By slots: trials a second of that task; and of one that sleeps for half a second, how much of their time the slots spent
+in it, between the first trial's start and the last one's end.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import random
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import psutil
+import large
+import light
+import picture
+import table
+from light import TOP, Costs
 
-from sweeper import plugin
-from sweeper.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted
-from sweeper.journal import NAME, Journal
-
-APP = Path(__file__).resolve().parents[1] / "tests" / "light" / "app.py"
-EPOCHS = 10
-SPACE = ("x=interval(-1, 1)", "+lr=tag(log, interval(1e-5, 1e-1))", "+dropout=interval(0, 0.6)", "kind=round,flat")
-SWEEP = ("hydra/sweeper/sampler=tpe", "hydra.sweep.dir=multirun/large")
-
-
-def main(trials: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        write(trials)
-        size = sum(file.stat().st_size for file in Path("multirun/large").iterdir()) / 1e6
-        print(f"{trials:,} trials of {EPOCHS} epochs, {size:.0f} MB of journals")
-        asks = ask(20)
-        print(f"ask: {1e3 * median(asks):.0f} ms median, {1e3 * max(asks):.0f} ms at most, of {len(asks)}")
-        boards = [timed([sys.executable, "-m", "sweeper", "leaderboard"]) for _ in range(5)]
-        print(f"leaderboard: {median(boards):.2f} s median of {len(boards)}")
-        seconds, memory = resume(trials)
-        print(f"resume: {seconds:.1f} s to the next trial's start; the coordinator held {memory / 1e6:.0f} MB at most")
+RUN_AT_MOST = 1000  # trials; more are written
+MORE = 40  # trials of a resumed sweep
+SLEEP, NAPS = 0.5, 20  # seconds, trials a slot
 
 
-def write(trials: int) -> None:
-    """A sweep as the coordinator leaves it: its journal, and Optuna's through the study itself."""
+@dataclass(frozen=True)
+class Size:
+    """What one number of trials costs. Seconds and bytes."""
+
+    costs: Costs | None  # None: not run
+    end: float | None
+    ask: float
+    leaderboard: float
+    resume: float
+    journals: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class Slots:
+    speed: float  # trials a second
+    busy: float  # share of the time
+
+
+def size(trials: int) -> Size:
+    name, costs, end = f"trials-{trials}", None, None
+    if trials > RUN_AT_MOST:
+        large.write(name, trials)
+    else:
+        watched = light.sweep(name, trials, 1)
+        costs = light.costs(name)
+        end = watched.seconds - watched.start - light.searched(name)
+    journals = sum(file.stat().st_size for kind in ("*.jsonl", "*.journal") for file in (TOP / name).glob(kind))
+    asks, board = median(ask(name, 20)), [sys.executable, "-m", "sweeper", "leaderboard", "--sweep", name]
+    leaderboard = median(timed(board) for _ in range(5))
+    resumed = light.sweep(name, trials + MORE, 1, f"hydra.sweeper.resume={name}")
+    return Size(costs, end, asks, leaderboard, resumed.start, journals, resumed.memory)
+
+
+def ask(name: str, times: int) -> list[float]:
+    """Seconds of each, in the study as it is; each is told before the next."""
     import optuna
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    folder, rng, now = Path("multirun/large"), random.Random(0), time.time()
-    journal = Journal(folder)
-    arguments = (*SPACE,)
-    journal.write(SweepStarted("large", "", "value", ("maximize",), trials, None, now, {}, arguments))
-    space = {
-        "x": FloatDistribution(-1, 1),
-        "+lr": FloatDistribution(1e-5, 1e-1, log=True),
-        "+dropout": FloatDistribution(0, 0.6),
-        "kind": CategoricalDistribution(("round", "flat")),
-    }
-    frozen = []
-    for number in range(trials):
-        params = {
-            "kind": rng.choice(("round", "flat")),
-            "x": rng.uniform(-1, 1),
-            "+lr": 10 ** rng.uniform(-5, -1),
-            "+dropout": rng.uniform(0, 0.6),
-        }
-        value = 1 - params["x"] ** 2
-        journal.write(TrialStarted(number, 0, params, "python app.py", str(number), now))
-        for epoch in range(1, EPOCHS + 1):
-            journal.write(EpochReported(number, epoch, value * epoch / EPOCHS, {"height": value}, now))
-        journal.write(TrialEnded(number, "FINISHED", (value,), None, {"epochs": EPOCHS}, now + 1))
-        curve = {epoch: value * epoch / EPOCHS for epoch in range(1, EPOCHS + 1)}
-        frozen.append(
-            optuna.trial.create_trial(value=value, params=params, distributions=space, intermediate_values=curve)
-        )
-    journal.write(SweepEnded("INTERRUPTED", None, 0, now + 2))
-    journal.close()
-    storage = JournalStorage(JournalFileBackend(str(folder / "study.journal")))
-    optuna.create_study(storage=storage, study_name="large", direction="maximize").add_trials(frozen)
-
-
-def ask(times: int) -> list[float]:
-    """Seconds of each, in a study with all those trials; each is told before the next."""
-    import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    storage = JournalStorage(JournalFileBackend("multirun/large/study.journal"))
-    study = optuna.load_study(study_name="large", storage=storage, sampler=optuna.samplers.TPESampler(seed=0))
+    storage = JournalStorage(JournalFileBackend(str(TOP / name / "study.journal")))
+    study = optuna.load_study(study_name=name, storage=storage, sampler=optuna.samplers.TPESampler(seed=0))
     return [asked(study) for _ in range(times)]
 
 
@@ -110,25 +104,76 @@ def timed(command: list[str]) -> float:
     return time.perf_counter() - began
 
 
-def resume(trials: int) -> tuple[float, float]:
-    """Seconds from the command to its first TrialStarted, and the most bytes that its process held until its end."""
-    command = [sys.executable, str(APP), "-m", *SPACE, *SWEEP, f"hydra.sweeper.n_trials={trials + 40}"]
-    path = Path("multirun/large", NAME)
-    before = path.stat().st_size
-    began, seconds, memory = time.perf_counter(), 0.0, 0
-    process = subprocess.Popen([*command, "hydra.sweeper.resume=large"], stdout=subprocess.DEVNULL)
-    while process.poll() is None:
-        with open(path, "rb") as file:
-            file.seek(before)
-            if not seconds and b'"TrialStarted"' in file.read():
-                seconds = time.perf_counter() - began
-        memory = max(memory, psutil.Process(process.pid).memory_info().rss)
-        time.sleep(0.05)
-    if process.returncode:
-        raise SystemExit(f"the resumed sweep ended with {process.returncode}")
-    return seconds, memory
+def slots(count: int, trials: int) -> Slots:
+    free, naps = f"free-{count}", NAPS * count
+    light.sweep(free, trials, count)
+    sleeping, one_nap = f"sleeping-{count}", ("epochs=1", f"pause={SLEEP}", "hydra/sweeper/pruner=none")
+    light.sweep(sleeping, naps, count, *one_nap)
+    return Slots(trials / light.searched(free), naps * SLEEP / (count * light.searched(sleeping)))
+
+
+def size_row(trials: int, size: Size) -> tuple[str, ...]:
+    costs = size.costs
+    run = (costs.trial, costs.slot, costs.between, costs.epoch) if costs else ()
+    return (
+        f"{trials:,} trials",
+        *([f"{1e3 * seconds:.1f} ms" for seconds in run] or 4 * ["-"]),
+        "-" if size.end is None else f"{size.end:.1f} s",
+        f"{1e3 * size.ask:.1f} ms",
+        f"{size.leaderboard:.2f} s",
+        f"{size.resume:.1f} s",
+        f"{size.journals / 1e6:.2f} MB",
+        f"{size.memory / 1e6:.0f} MB",
+    )
+
+
+def draw(sizes: dict[int, Size], by_slots: dict[int, Slots], out: Path) -> None:
+    figure, (costs, whole, busy) = picture.panels(11, 3.2, 3)
+    run = {trials: size.costs for trials, size in sizes.items() if size.costs}
+    ours, others = {"color": picture.OURS, "marker": "o"}, {"color": picture.OTHERS, "marker": "s", "linestyle": "--"}
+    costs.plot(list(run), [1e3 * cost.trial for cost in run.values()], label="a trial, beside its epochs", **ours)
+    costs.plot(list(sizes), [1e3 * size.ask for size in sizes.values()], label="of that, an ask", **others)
+    costs.set(xscale="log", ylim=(0, None), xlabel="trials", title="milliseconds of the platform")
+    whole.plot(list(sizes), [size.resume for size in sizes.values()], label="resume, to the next trial", **ours)
+    whole.plot(list(sizes), [size.leaderboard for size in sizes.values()], label="leaderboard", **others)
+    whole.set(xscale="log", ylim=(0, None), xlabel="trials", title="seconds of a command")
+    counts = [str(count) for count in by_slots]
+    drawn = busy.bar(counts, [100 * each.busy for each in by_slots.values()], color=picture.OURS)
+    busy.bar_label(drawn, fmt="{:.1f} %", padding=2)
+    busy.set(ylim=(0, 110), xlabel="slots", title=f"share of time in trials of {SLEEP:g} s")
+    for axes in (costs, whole):
+        axes.legend(frameon=False)
+    figure.savefig(out, dpi=150)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, nargs="*", default=[10, 100, 1000, 10_000])
+    parser.add_argument("--slots", type=int, nargs="*", default=[1, 2, 4, 8])
+    parser.add_argument(
+        "--free", type=int, default=100, help="trials that cost nothing, by slots (default: %(default)s)"
+    )
+    parser.add_argument("--out", type=Path, metavar="PNG")
+    args = parser.parse_args()
+    out = args.out and args.out.absolute()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        sizes, by_slots = {}, {}
+        for trials in args.trials:
+            sizes[trials] = size(trials)
+            print("  ".join(size_row(trials, sizes[trials])), flush=True)
+        for count in args.slots:
+            by_slots[count] = slots(count, args.free)
+            print(f"{count} slots  {by_slots[count]}", flush=True)
+        os.chdir("/")
+    head = ("a trial", "in its slot", "between", "an epoch", "at the end")
+    head += ("ask", "leaderboard", "resume", "journals", "memory")
+    table.show("by trials, in one slot", head, [size_row(*item) for item in sizes.items()])
+    rows = [(f"{count} slots", f"{each.speed:.1f}", f"{each.busy:.1%}") for count, each in by_slots.items()]
+    table.show("by slots", ("trials/s that cost nothing", f"busy with trials of {SLEEP:g} s"), rows)
+    if out:
+        draw(sizes, by_slots, out)
 
 
 if __name__ == "__main__":
-    plugin.register()
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
+    main()

@@ -1,17 +1,24 @@
-"""What every contestant of benchmarks/sweep.py trains: the network, the data, the optimizer and twelve trials."""
+"""What every contestant trains: the network, the data, the optimizer and the trials of benchmarks/contest.py."""
 
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sweeper.data import Dataset
 from sweeper.datasets import digits
 
-EPOCHS, BATCH, WARM_UP = 8, 64, 0.1
+_file = Path(os.environ["GIVEN"])
+_given = json.loads(_file.read_text())
+SEED, EPOCHS, COUNT, LEARNS = (_given[key] for key in ("seed", "epochs", "count", "learns"))
+RANGES: dict[str, tuple[float, float, bool]] = _given["ranges"]  # from, to, even in the logarithm
+TRIALS: list[dict[str, float]] = _given["trials"]  # lr, weight_decay and dropout of each
+BATCH, WARM_UP = 64, 0.1
 
 
 class Arrays(NamedTuple):
@@ -21,14 +28,9 @@ class Arrays(NamedTuple):
     labels: np.ndarray  # (N, classes) float32
 
 
-def trials() -> list[dict[str, float]]:
-    """lr, dropout and weight_decay of each."""
-    return json.loads(Path("trials.json").read_text())
-
-
 def data() -> tuple[Dataset, Arrays, Arrays]:
     """With the training and the validation images."""
-    loaded = digits.load(seed=0)
+    loaded = digits.load(seed=SEED)
     train, validation = (
         Arrays(
             (split.images - np.float32(loaded.mean)) / np.float32(loaded.std),
@@ -56,9 +58,33 @@ def compiled(loaded: Dataset, trial: dict[str, float]):
     return net
 
 
-def fitted(net, train: Arrays, validation: Arrays, callbacks=()) -> float:
+def fit_keys(train: Arrays, validation: Arrays) -> dict[str, Any]:
+    """The arguments of keras.fit."""
+    return {
+        "x": train.images,
+        "y": train.labels,
+        "validation_data": validation,
+        "batch_size": BATCH,
+        "epochs": EPOCHS,
+        "callbacks": [told()],
+        "verbose": 0,
+    }
+
+
+def told():
+    """A callback that tells the contest of each epoch's end and validation accuracy."""
+    import keras
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=_tell)
+
+
+def _tell(epoch: int, logs: dict[str, float]) -> None:
+    with open(_file.with_name("epochs.txt"), "a") as file:
+        file.write(f"{time.time()} {logs['val_accuracy']}\n")
+
+
+def fitted(net, train: Arrays, validation: Arrays, *callbacks) -> float:
     """The best validation accuracy of its epochs."""
-    history = net.fit(
-        *train, batch_size=BATCH, epochs=EPOCHS, validation_data=validation, verbose=0, callbacks=list(callbacks)
-    )
+    keys = fit_keys(train, validation)
+    history = net.fit(**keys | {"callbacks": [*keys["callbacks"], *callbacks]})
     return max(history.history["val_accuracy"])

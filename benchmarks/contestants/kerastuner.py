@@ -1,27 +1,20 @@
-"""KerasTuner's random search over the same ranges, as many trials. Prints the best validation accuracy."""
+"""KerasTuner over the same ranges: its Bayesian optimization if it may learn, else its random search."""
 
-import tempfile
-
+import keras
 import keras_tuner
-from given import BATCH, EPOCHS, compiled, data, trials
+from given import COUNT, LEARNS, RANGES, SEED, compiled, data, fit_keys
 
+keras.utils.set_random_seed(SEED)
 loaded, train, validation = data()
 
 
 def build(hp):
-    return compiled(
-        loaded,
-        {
-            "lr": hp.Float("lr", 1e-4, 1e-2, sampling="log"),
-            "dropout": hp.Float("dropout", 0.1, 0.6),
-            "weight_decay": hp.Float("weight_decay", 1e-6, 1e-1, sampling="log"),
-        },
-    )
+    spans = RANGES.items()
+    scale = {True: "log", False: "linear"}
+    return compiled(loaded, {key: hp.Float(key, low, high, sampling=scale[log]) for key, (low, high, log) in spans})
 
 
-with tempfile.TemporaryDirectory() as folder:
-    tuner = keras_tuner.RandomSearch(
-        build, objective="val_accuracy", max_trials=len(trials()), seed=0, directory=folder, overwrite=True
-    )
-    tuner.search(*train, batch_size=BATCH, epochs=EPOCHS, validation_data=validation, verbose=0)
-    print(tuner.oracle.get_best_trials(1)[0].score)
+tuner_of = keras_tuner.BayesianOptimization if LEARNS else keras_tuner.RandomSearch
+tuner = tuner_of(build, objective="val_accuracy", max_trials=COUNT, seed=SEED, directory="tuner")
+tuner.search(**fit_keys(train, validation))
+print(tuner.oracle.get_best_trials(1)[0].score)
