@@ -18,6 +18,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import paired
+import picture
+import table
+
 NOTES = "notes"
 WAYS = [NOTES, *(f"{precision} {batch}" for precision in ("float32", "mixed_bfloat16") for batch in (64, 128, 256))]
 SIDE, PRODUCTS = 4096, 5  # of the matrices
@@ -103,19 +107,11 @@ def measured(way: str, args: argparse.Namespace) -> tuple[float, float]:
 
 
 def draw(speeds: dict[str, list[float]], out: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 0.5 + 0.45 * len(speeds)), layout="constrained")
-    colours = ["#bab0ac" if way == NOTES else "#4c78a8" for way in speeds]
-    bars = axes.barh(list(speeds), [median(each) for each in speeds.values()], color=colours)
-    axes.bar_label(bars, fmt="%.0f", padding=3)
-    axes.set(xlabel="images a second in training, by precision and images a step", xmargin=0.12)
-    axes.invert_yaxis()
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(out, dpi=150)
+    colours = [picture.OTHERS if way == NOTES else picture.OURS for way in speeds]
+    medians = {way: median(each) for way, each in speeds.items()}
+    picture.bars(medians, "images a second in training, by precision and images a step", "{:.0f}", colours).savefig(
+        out, dpi=150
+    )
 
 
 def main() -> None:
@@ -137,10 +133,11 @@ def main() -> None:
             speeds[way].append(speed)
             shares[way].append(share)
             print(f"run {run + 1}  {way:20}  {speed:7.0f} images/s  {share:4.0%} of the peak", flush=True)
-    print(f"\n{'':20}  images/s  of the notes' way  of the peak")
+    rows = []
     for way in WAYS:
-        ratio = median(one / other for one, other in zip(speeds[way], speeds[NOTES], strict=True))
-        print(f"{way:20}  {median(speeds[way]):8.0f}  {ratio:17.2f}  {median(shares[way]):11.0%}")
+        ratio = paired.ratio(speeds[way], speeds[NOTES])
+        rows.append((way, f"{median(speeds[way]):.0f}", f"{ratio:.2f}", f"{median(shares[way]):.0%}"))
+    table.show(f"medians of {args.runs} runs", ("images/s", "of the notes' way", "of the peak"), rows)
     if args.out:
         draw(speeds, args.out)
 
