@@ -26,7 +26,7 @@ COLOURS = (picture.OTHERS, "#9ecae9", picture.OURS)
 ONCE = """
 import sys, time
 from sweeper.compose import composed
-from sweeper.trial import dataset
+from sweeper.instances import dataset
 cfg = composed(sys.argv[1:])
 start = time.perf_counter()
 data = dataset(cfg)

@@ -42,10 +42,10 @@ def _numpy_into_fit(cfg: Any, images: int) -> tuple[Any, float, int]:
     import keras
     import numpy as np
 
-    from sweeper import trial
+    from sweeper import instances
 
-    data = trial.dataset(cfg)
-    net = trial.make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
+    data = instances.dataset(cfg)
+    net = instances.make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
     shown = (data.train.images[:images] - np.float32(data.mean)) / np.float32(data.std)
     labels = np.eye(data.num_classes, dtype=np.float32)[data.train.labels[:images]]
     net.compile(keras.optimizers.AdamW(1e-3), loss="categorical_crossentropy", metrics=["accuracy"])
@@ -55,10 +55,10 @@ def _numpy_into_fit(cfg: Any, images: int) -> tuple[Any, float, int]:
 
 
 def _ours(cfg: Any, images: int) -> tuple[Any, float, int]:
-    from sweeper import trial
+    from sweeper import instances, trial
     from sweeper.program import Program
 
-    trainer = trial.make(cfg, "trainer")
+    trainer = instances.make(cfg, "trainer")
     start = trial.prepare(cfg, trainer)
     steps = min(images, len(start.data.train)) // trainer.batch_size
     program, clock = Program(start.parts, steps), _clock()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import yaml
 
-from sweeper import card, formats, pictures, plain, record, trial, typed
+from sweeper import card, formats, instances, pictures, plain, record, trial, typed
 from sweeper.data import Dataset, Split
 from sweeper.errors import DataError
 from sweeper.events import Metrics
@@ -65,7 +65,7 @@ def test(sweep: Path, number: int) -> None:
     Raises: DataError or ConfigError if the trial's data set cannot be loaded any more.
     """
     best = next(found for found in record.read(sweep).trials if found.number == number)
-    data = trial.dataset(trial.config(best.folder))
+    data = instances.dataset(trial.config(best.folder))
     tested = evaluate(formats.load_keras(best.model), data.test, data)
     write(best.folder, tested, data.classes)
     folder = best.folder / record.PICTURES

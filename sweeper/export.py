@@ -16,9 +16,10 @@ from sweeper import allowed, card, formats, journal, sweeps, text
 from sweeper.card import Card
 from sweeper.errors import ConfigError, DataError
 from sweeper.formats import Format
+from sweeper.instances import dataset
 from sweeper.predict import preprocess
 from sweeper.record import Trial
-from sweeper.trial import config, dataset
+from sweeper.trial import config
 
 if TYPE_CHECKING:
     import keras

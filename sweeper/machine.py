@@ -18,3 +18,30 @@ def gpus() -> list[str]:
         return [name for name in visible.split(",") if name not in ("", "-1")]
     cards = Path("/proc/driver/nvidia/gpus")
     return [str(i) for i in range(len(list(cards.iterdir())))] if cards.is_dir() else []
+
+
+def flags() -> set[str]:
+    """What its processor can do, as Linux names it: amx_bf16, avx512f. Empty where the system does not tell."""
+    return set(_processor("flags").split())
+
+
+def name() -> str:
+    """Equal for machines, and shares of one, that train at the same speed: `Intel(R) Xeon(R), 2 threads`."""
+    threads = os.environ.get("TF_NUM_INTRAOP_THREADS") or cores()
+    cards = {_value(path, "Model") for path in Path("/proc/driver/nvidia/gpus").glob("*/information")}
+    kind = ", ".join(sorted(flags() & {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}))
+    return "; ".join((_processor("model name"), kind, f"{threads} threads", *(sorted(cards) if gpus() else ())))
+
+
+def _processor(key: str) -> str:
+    """Of the first core."""
+    return _value(Path("/proc/cpuinfo"), key)
+
+
+def _value(file: Path, key: str) -> str:
+    """Of the first line `key: value`; empty where there is none."""
+    try:
+        pairs = [line.partition(":") for line in file.read_text().splitlines()]
+    except OSError:
+        return ""
+    return next((value.strip() for name, _, value in pairs if name.strip() == key), "")

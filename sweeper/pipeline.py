@@ -55,7 +55,7 @@ def training(
     images, labels = _reader(data.train), tf.constant(_distributions(data.train, data.num_classes))
     weights = tf.constant(_class_weights(data)) if class_weights == BALANCED else None
 
-    @tf.autograph.experimental.do_not_convert
+    @tf.autograph.experimental.do_not_convert  # it takes time, and there is nothing to convert
     def load(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
         epoch, place = step // per_epoch, step % per_epoch
         key = tf.stack([tf.constant(seed, tf.int64), epoch])
@@ -84,8 +84,13 @@ def steps(data: Dataset, batch_size: int) -> int:
 def evaluation(split: Split, data: Dataset, batch_size: int) -> tf.data.Dataset:
     """All of `split` in its order. Shapes as in `training`; the last batch may be smaller."""
     images, labels = _reader(split), tf.constant(_distributions(split, data.num_classes))
+
+    @tf.autograph.experimental.do_not_convert
+    def load(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return _z_score(images(rows), data.mean, data.std), tf.gather(labels, rows)
+
     batches = tf.data.Dataset.range(len(split)).batch(batch_size)
-    return _ready(batches.map(tf.autograph.experimental.do_not_convert(lambda rows: (_z_score(images(rows), data.mean, data.std), tf.gather(labels, rows)))))
+    return _ready(batches.map(load))
 
 
 def _ready(batches: tf.data.Dataset) -> tf.data.Dataset:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from sweeper import costs, trial
+from sweeper import costs, instances, trial
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
     from sweeper.clock import Clock
+    from sweeper.trainer import Trainer
 
 SLOW_STEP = 1e5  # millions of operations; a second on a few cores: what Python adds to it is not to be seen
 
@@ -51,25 +52,25 @@ def measure(cfg: DictConfig) -> Measured:
     """
     _die_first()
     trial.check(cfg)
-    trial.make(cfg, "trainer")
+    instances.make(cfg, "trainer")
     if cfg.get("cache"):
         cfg.cache = str(Path(HydraConfig.get().sweep.dir) / "cache")
-    trial.dataset(cfg)  # into the cache: to load it for the first time takes other time and memory than the trials do
+    instances.dataset(cfg)  # into the cache: loaded for the first time, it takes other time and memory than in a trial
     began = time.perf_counter()
     from sweeper import clock, fit, pipeline  # noqa: F401  nothing is imported while something is timed
 
     imports = time.perf_counter() - began
+    trainer = trial.settled(cfg, instances.make(cfg, "trainer"))
     _forget_peak()
-    return _measure(cfg, imports)
+    return _measure(cfg, trainer, imports)
 
 
-def _measure(cfg: DictConfig, imports: float) -> Measured:
+def _measure(cfg: DictConfig, trainer: Trainer, imports: float) -> Measured:
     from sweeper.clock import Clock
     from sweeper.judged import Judged
     from sweeper.program import Program
 
     began = time.perf_counter()
-    trainer = trial.make(cfg, "trainer")
     start = trial.prepare(cfg, trainer)
     net, batches = start.parts.net, start.batches
     mflops = costs.mflops(net)

@@ -37,7 +37,7 @@ def summary(sweep: Sweep, console: Console) -> None:
     console.print()
     for standing in standings.of([sweep]):
         leaderboard.show(standing, TOP, console)
-    for line in (*_on_constraints(sweep), *_on_front(sweep)):
+    for line in (*_on_constraints(sweep), *_on_front(sweep), *_on_auto(sweep)):
         _print(console, line)
     for trial in sweep.trials:
         if trial.tested:
@@ -95,6 +95,13 @@ def _on_front(sweep: Sweep) -> list[str]:
     if gone and len(gone) < len(front):
         lines.append(f"  networks not kept: trials {_listed(gone)}. Keep more: hydra.sweeper.keep_models={len(front)}")
     return lines
+
+
+def _on_auto(sweep: Sweep) -> list[str]:
+    """What `auto` in conf/trainer became on this machine, in the best trial."""
+    facts = sweep.best.facts if sweep.best else {}
+    chosen = [f"trainer.{key}={facts[key]}" for key in ("precision", "steps_per_execution") if key in facts]
+    return [f"On this machine `auto` is {', '.join(chosen)}"] if chosen else []
 
 
 def _listed(trials: list[Trial]) -> str:

@@ -12,7 +12,7 @@ from sweeper import pictures
 from sweeper.compose import add_overrides, composed
 from sweeper.data import Dataset
 from sweeper.errors import ConfigError
-from sweeper.trial import dataset, make, word
+from sweeper.instances import dataset, make, word
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -14,7 +14,7 @@ from rich.table import Table
 from sweeper.compose import add_overrides, composed
 from sweeper.costs import Layer, layers, mflops
 from sweeper.errors import ConfigError
-from sweeper.trial import dataset, make
+from sweeper.instances import dataset, make
 
 if TYPE_CHECKING:
     import keras

@@ -8,7 +8,8 @@ from sweeper.errors import ConfigError
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")  # those named loss are minimized, the others maximized
 COSTS = ("parameters", "mflops", "latency")  # of the trained network: number, millions an image, ms an image
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+AUTO = "auto"  # what this machine does fastest
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", AUTO)
 
 
 def direction(metric: str) -> str:
@@ -31,13 +32,13 @@ class Trainer:
     views: int = 1  # 2: the answer is the mean of those to an image and its mirror image
     latency: bool = False  # measured although it is not optimized
     checkpoint: float | None = None  # seconds between two checkpoints; None = none
-    steps_per_execution: int = 1
+    steps_per_execution: int | str = 1  # or auto
     jit_compile: bool = False
 
     def __post_init__(self):
         for key in ("epochs", "batch_size", "steps_per_execution", "patience"):
             number = getattr(self, key)
-            if key == "patience" and number is None:
+            if (key, number) in (("patience", None), ("steps_per_execution", AUTO)):
                 continue
             if not isinstance(number, int) or isinstance(number, bool) or number < 1:
                 raise ConfigError(f"trainer.{key}={number}: not a count. Give a whole number from 1.")

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
-from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig, OmegaConf
 
-from sweeper import allowed, cache, checkpoint, costs, objectives, plain, text
+from sweeper import checkpoint, costs, instances, objectives, plain
 from sweeper.card import Card
 from sweeper.data import Dataset
 from sweeper.errors import ConfigError, DataError
@@ -22,11 +18,11 @@ from sweeper.events import Metrics, Report
 from sweeper.record import CONFIG, MODEL
 from sweeper.schedule import Schedule
 from sweeper.secret import without_credentials
-from sweeper.trainer import Trainer
+from sweeper.trainer import AUTO, Trainer
 
 if TYPE_CHECKING:
     from sweeper.pipeline import Batches
-    from sweeper.program import Parts
+    from sweeper.program import Parts, Program
     from sweeper.rates import Rates
 
 HPARAMS = {"lr": (0.0, math.inf), "dropout": (0.0, 1.0), "weight_decay": (0.0, math.inf)}  # from, to below
@@ -68,13 +64,14 @@ def run(
     check(cfg)
     optimized = objectives.names(cfg.optimized_metric)
     metric = objectives.of_epochs(optimized)
-    trainer = make(cfg, "trainer")
+    trainer = instances.make(cfg, "trainer")
     folder.mkdir(parents=True, exist_ok=True)
     saved = checkpoint.read(folder) if is_of(cfg, folder) else None  # by an attempt whose process died
     (folder / CONFIG).write_text(_text(cfg), encoding="utf-8")
     from sweeper import fit, views  # TensorFlow starts here
     from sweeper.program import Programs
 
+    trainer = settled(cfg, trainer)
     start = prepare(cfg, trainer)
     data, net, batches = start.data, start.parts.net, start.batches
     programs = Programs() if kept is None else kept.setdefault("programs", Programs())
@@ -83,7 +80,8 @@ def run(
     fitted = fit.fit(program, batches, trainer, metric, told, saved, save)
     net.set_weights(fitted.weights)
 
-    facts = {"model": word(cfg.model), "dataset": word(cfg.dataset), "parameters": net.count_params()}
+    words = {group: instances.word(cfg[group]) for group in ("model", "dataset")}
+    facts: dict[str, Any] = {**words, "parameters": net.count_params()}
     used = views.averaged(net) if trainer.views == 2 else net
     if not fitted.stopped:
         used.save(folder / MODEL)
@@ -99,23 +97,43 @@ def run(
     facts["mflops"] = costs.mflops(net) * trainer.views
     if trainer.latency or "latency" in optimized:
         facts["latency"] = costs.latency(used)
+    facts |= _chosen(cfg, trainer, program)
     facts |= {"epochs": fitted.epochs, "best_epoch": fitted.best_epoch} | fitted.metrics
     return TrialResult(tuple(float(facts[name]) for name in optimized), facts)
 
 
+def settled(cfg: DictConfig, trainer: Trainer) -> Trainer:
+    """With the precision that this machine trains fastest with, if it is `auto`."""
+    if trainer.precision != AUTO:
+        return trainer
+    from sweeper import speed
+    from sweeper.program import Program
+
+    def seconds(precision: str) -> float:
+        start = prepare(cfg, replace(trainer, precision=precision, steps_per_execution=1))
+        return speed.seconds_a_step(Program(start.parts, start.batches.steps), start.batches)
+
+    shape = "x".join(map(str, instances.dataset(cfg).input_shape))
+    work = f"{instances.word(cfg.model)}, {trainer.batch_size} images of {shape}"
+    return replace(trainer, precision=speed.precision(work, seconds, instances.cache_folder(cfg)))
+
+
 def prepare(cfg: DictConfig, trainer: Trainer) -> Start:
     """Raises: as `make` and `dataset`, and ConfigError for two kinds of averages at once."""
-    from sweeper import fit, pipeline, rates
+    from sweeper import fit, pipeline, rates, speed
     from sweeper.program import Parts
 
     fit.reset(cfg.seed, trainer.precision)
-    data = dataset(cfg)
-    net = make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
-    batches = pipeline.batches(data, trainer, make(cfg, "augment"), cfg.seed)
+    data = instances.dataset(cfg)
+    net = instances.make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
+    batches = pipeline.batches(data, trainer, instances.make(cfg, "augment"), cfg.seed)
+    if trainer.steps_per_execution == AUTO:
+        at_once = speed.steps_at_once(costs.mflops(net), trainer.batch_size, instances.cache_folder(cfg))
+        trainer = replace(trainer, steps_per_execution=at_once)
     steps = trainer.epochs * batches.steps
-    schedule = make(cfg, "schedule", steps=steps)
+    schedule = instances.make(cfg, "schedule", steps=steps)
     rate = rates.Rates(rates.table(schedule, steps))
-    parts = Parts(net, make(cfg, "optimizer", learning_rate=rate), rate, trainer)
+    parts = Parts(net, instances.make(cfg, "optimizer", learning_rate=rate), rate, trainer)
     return Start(data, batches, schedule, parts)
 
 
@@ -137,53 +155,14 @@ def config(folder: Path) -> DictConfig:
     return OmegaConf.create(keys)
 
 
-def dataset(cfg: DictConfig, allow: Sequence[str] = ()) -> Dataset:
-    """Of the config group, from the folder `cache` if it was loaded before.
-
-    Raises: as `make`, and DataError from the loader.
-    """
-    load = partial(make, cfg, "dataset", allow)
-    missing = OmegaConf.missing_keys(cfg.dataset)
-    if missing or not cfg.get("cache"):
-        return load()
-    keys = _keys(cfg, "dataset", allow)
-    return cache.load(keys, load, Path(cfg.cache).expanduser())
-
-
-def make(cfg: DictConfig, group: str, allow: Sequence[str] = (), **known: Any) -> Any:
-    """What the `_target_` of a config group makes of the group's keys (but `space`, the sweep's) and of `known`.
-
-    allow: targets beside those of sweeper.allowed and of the command line.
-    Raises: ConfigError if a key has no value yet, its target refuses one, or is not permitted.
-    """
-    keys = _keys(cfg, group, allow)
-    try:
-        return instantiate(keys, _partial_=True, _convert_="all")(**known)
-    except OSError as error:
-        raise DataError(f"{group}: {error}. Give files that may be read.") from error
-    except (TypeError, ValueError, InstantiationException) as error:
-        given = ", ".join(f"{group}.{key}={value}" for key, value in keys.items() if key != "_target_")
-        raise ConfigError(f"{cfg[group]._target_} refuses what it was given ({given}): {error}") from error
-
-
-def _keys(cfg: DictConfig, group: str, allow: Sequence[str]) -> dict[str, Any]:
-    """Plain, resolved and checked."""
-    try:
-        keys = OmegaConf.to_container(cfg[group], resolve=True, throw_on_missing=True)
-    except MissingMandatoryValue as error:
-        key = error.full_key
-        raise ConfigError(f"{key} has no value and {cfg[group]._target_} needs one. Give it: {key}=…") from None
-    except (OmegaConfBaseException, ValueError) as error:  # an interpolation that leads nowhere; no group at all
-        raise ConfigError(f"{group}: {text.first_line(str(error))}") from error
-    if not isinstance(keys, dict) or "_target_" not in keys:
-        raise ConfigError(f"{group} has no _target_, the function that makes it. Choose one of its files: {group}=…")
-    keys.pop("space", None)
-    allowed.check(keys, group, (*allow, *allowed.typed()))
-    return keys
-
-
 def _text(cfg: DictConfig) -> str:
     return without_credentials(OmegaConf.to_yaml(cfg, resolve=True))
+
+
+def _chosen(cfg: DictConfig, trainer: Trainer, program: Program) -> dict[str, Any]:
+    """What `auto` became, as facts."""
+    became = {"precision": trainer.precision, "steps_per_execution": program.model.steps_per_execution}
+    return {key: value for key, value in became.items() if cfg.trainer.get(key) == AUTO}
 
 
 def _told_to(schedule: Schedule, rates: Rates, report: Report) -> Report:
@@ -209,8 +188,3 @@ def check(cfg: DictConfig) -> None:
         value = cfg.hparams.get(key, low)
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < high:
             raise ConfigError(f"hparams.{key}={value}: give a number from {low:g} to below {high:g}.")
-
-
-def word(group: DictConfig) -> str:
-    """The file's stem, which is the word on the command line: custom for sweeper.models.custom.build."""
-    return group._target_.split(".")[-2]

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from sweeper import card, checkpoint, data, evaluation, journal, leaderboard, record, space, sweeps, trial
+from sweeper import card, checkpoint, data, evaluation, instances, journal, leaderboard, record, space, sweeps, trial
 from sweeper import settings as sweeper_settings
 from sweeper.app import main
 from sweeper.compose import composed
@@ -209,7 +209,7 @@ def test_the_data_set_of_any_config_is_loaded_or_refused(content, tmp_path):
     with told():
         cfg = trial.config(written(tmp_path, record.CONFIG, content))
         cfg.cache = None
-        trial.dataset(cfg)
+        instances.dataset(cfg)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_the_data_set_of_any_config_is_loaded_or_refused(content, tmp_path):
 def test_the_config_of_a_stranger_runs_nothing_and_reads_no_environment(dataset, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SweeperError) as caught:
-        trial.dataset(trial.config(written(tmp_path, record.CONFIG, json.dumps({"dataset": dataset}))))
+        instances.dataset(trial.config(written(tmp_path, record.CONFIG, json.dumps({"dataset": dataset}))))
     assert os.environ["HOME"] not in str(caught.value).replace(str(tmp_path), "")
     assert not Path("ran").exists()
 
@@ -346,13 +346,13 @@ def test_values_that_no_folder_of_images_can_be_read_with_are_refused(override, 
     node = {"_target_": "sweeper.datasets.folder.load", "seed": 0, "path": str(image_folder)}
     node |= {key: OmegaConf.create(f"x: {value}").x}
     with pytest.raises(SweeperError, match=key):
-        trial.dataset(OmegaConf.create({"dataset": node, "cache": None}))
+        instances.dataset(OmegaConf.create({"dataset": node, "cache": None}))
 
 
 def test_a_folder_of_a_class_whose_name_is_no_text_is_refused(image_folder):
     os.rename(bytes(image_folder / "apple"), bytes(image_folder) + b"/\xff")
     with pytest.raises(DataError, match="UTF-8"):
-        trial.dataset(
+        instances.dataset(
             OmegaConf.create(
                 {"dataset": {"_target_": "sweeper.datasets.folder.load", "seed": 0, "path": str(image_folder)}}
             )
@@ -373,7 +373,7 @@ def test_any_csv_of_faces_is_read_or_refused(lines, which, replace, ferplus_file
         file.write_bytes(head + b"\n".join(lines))
         node = {"_target_": "sweeper.datasets.ferplus.load", "seed": 0} | {k: str(v) for k, v in ferplus_files.items()}
         with told():
-            trial.dataset(OmegaConf.create({"dataset": node, "cache": None}))
+            instances.dataset(OmegaConf.create({"dataset": node, "cache": None}))
     finally:
         file.write_bytes(whole)
 
@@ -389,6 +389,6 @@ def test_any_field_of_a_vote_is_read_or_refused(row, field, column, ferplus_file
         file.write_bytes(b"\n".join(map(b",".join, rows)) + b"\n")
         node = {"_target_": "sweeper.datasets.ferplus.load", "seed": 0} | {k: str(v) for k, v in ferplus_files.items()}
         with told():
-            trial.dataset(OmegaConf.create({"dataset": node, "cache": None}))
+            instances.dataset(OmegaConf.create({"dataset": node, "cache": None}))
     finally:
         file.write_bytes(whole)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sweeper.compose import composed
+from sweeper.instances import make
 from sweeper.rates import Rates
-from sweeper.trial import make
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweeper import fit, formats, pipeline, trial
+from sweeper import fit, formats, instances, pipeline, trial
 from sweeper.compose import composed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +39,7 @@ def test_every_network_learns_every_data_set_and_leaves_as_a_file(network, datas
     assert np.mean(losses[-5:]) < np.mean(losses[:5])
 
     reloaded = formats.load_keras(tmp_path / formats.KERAS.file)
-    data = trial.dataset(cfg)
+    data = instances.dataset(cfg)
     validation = pipeline.evaluation(data.validation, data, IMAGES)
     reloaded.compile(loss="categorical_crossentropy", jit_compile=False)  # takes the logits, as in training
     assert reloaded.evaluate(validation, verbose=0) == pytest.approx(measured["val_loss"], rel=1e-4)

@@ -5,7 +5,7 @@ import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from sweeper import allowed, trial
+from sweeper import allowed, instances
 from sweeper.compose import composed
 from sweeper.errors import ConfigError
 
@@ -124,17 +124,17 @@ def own_data(tmp_path, monkeypatch):
 
 def test_a_command_that_reads_a_run_allows_what_it_is_told(own_data):
     with pytest.raises(ConfigError, match=r"--allow my_data\.load"):
-        trial.dataset(own_data)
-    assert trial.dataset(own_data, allow=["my_data."]) == "loaded"
+        instances.dataset(own_data)
+    assert instances.dataset(own_data, allow=["my_data."]) == "loaded"
 
 
 def test_a_run_does_not_allow_itself(own_data):
     own_data.hydra = {"sweeper": {"allow": ["my_data."]}}
     with pytest.raises(ConfigError, match=r"dataset\._target_=my_data\.load is not called"):
-        trial.dataset(own_data)
+        instances.dataset(own_data)
 
 
 def test_what_is_typed_is_allowed_in_the_whole_process(own_data):
     composed(["hydra.sweeper.allow=[my_data.]"])
     assert allowed.typed() == ("my_data.",)
-    assert trial.dataset(own_data) == "loaded"
+    assert instances.dataset(own_data) == "loaded"

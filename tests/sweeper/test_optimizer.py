@@ -8,8 +8,8 @@ import pytest
 
 import sweeper
 from sweeper.compose import composed
+from sweeper.instances import make
 from sweeper.optimizer import Adam, Muon, ScheduleFreeAdamW
-from sweeper.trial import make
 
 STEMS = sorted(file.stem for file in (Path(sweeper.__file__).parent.parent / "conf" / "optimizer").glob("*.yaml"))
 

@@ -11,7 +11,7 @@ import pytest
 from tensorflow.python.framework.func_graph import FuncGraph
 
 import sweeper
-from sweeper import fit, trial
+from sweeper import fit, instances, trial
 from sweeper.compose import composed
 from sweeper.program import Dropout, Programs, structure
 
@@ -131,7 +131,7 @@ def test_what_a_program_does_not_hold_is_no_part_of_its_structure(override):
 
 def structure_of(*overrides):
     cfg = composed([*SMALL, *overrides])
-    start = trial.prepare(cfg, trial.make(cfg, "trainer"))
+    start = trial.prepare(cfg, instances.make(cfg, "trainer"))
     return structure(start.parts, start.batches.steps)
 
 

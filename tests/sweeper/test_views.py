@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sweeper import fit, formats, pipeline, trial, views
+from sweeper import fit, formats, instances, pipeline, trial, views
 from sweeper.compose import composed
 
 FEW = ["trainer.epochs=2", "dataset.train_size=128", "augment=light"]
@@ -19,7 +19,7 @@ def _frees_the_network():
 
 def built(precision):
     fit.reset(0, precision)
-    return trial.make(composed(["model=hierarchy"]), "model", input_shape=(8, 8, 1), num_classes=10)
+    return instances.make(composed(["model=hierarchy"]), "model", input_shape=(8, 8, 1), num_classes=10)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_what_was_validated_is_what_was_saved(precision, tmp_path):
     measured = trial.run(cfg, folder=tmp_path).facts
     reloaded = formats.load_keras(tmp_path / formats.KERAS.file)
     np.testing.assert_allclose(reloaded(IMAGES), reloaded(MIRRORED), atol=1e-6)
-    data = trial.dataset(cfg)
+    data = instances.dataset(cfg)
     reloaded.compile(loss="categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
     judged = reloaded.evaluate(pipeline.evaluation(data.validation, data, 64), verbose=0, return_dict=True)
     assert judged["accuracy"] == pytest.approx(measured["val_accuracy"])
