@@ -9,7 +9,7 @@ from sweeper.errors import ConfigError
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")  # those named loss are minimized, the others maximized
 COSTS = ("parameters", "mflops", "latency")  # of the trained network: number, millions an image, ms an image
 AUTO = "auto"  # what this machine does fastest
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16", AUTO)
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 def direction(metric: str) -> str:
@@ -43,7 +43,7 @@ class Trainer:
             if not isinstance(number, int) or isinstance(number, bool) or number < 1:
                 raise ConfigError(f"trainer.{key}={number}: not a count. Give a whole number from 1.")
         for key, choices in (
-            ("precision", PRECISIONS),
+            ("precision", (*PRECISIONS, AUTO)),
             ("patience_metric", (None, *METRICS)),
             ("class_weights", (None, "balanced")),
             ("views", (1, 2)),
