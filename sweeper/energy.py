@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from sweeper import capacity
 
 POWERCAP = Path("/sys/class/powercap")
 WATTS_A_CORE = 10.0  # of a server's busy core with its share of memory, fans and power supply
@@ -26,14 +26,12 @@ class Meter:
     def __init__(self, powercap: Path = POWERCAP):
         self._counters = list(_readable(powercap))
         self._before = {counter: _joules(counter) for counter in self._counters}, time.monotonic()
-        self._nvidia_smi = shutil.which("nvidia-smi")
         self._processors = self._cards = 0.0  # watts
 
     def sample(self) -> None:
         if self._counters:
             self._sample_processors()
-        if self._nvidia_smi:
-            self._cards = max(self._cards, _drawn_by_cards(self._nvidia_smi))
+        self._cards = max(self._cards, _drawn_by_cards())
 
     def power(self, cores: int) -> Power:
         """cores: that train at the same time."""
@@ -76,11 +74,7 @@ def _difference(counter: Path, before: float, now: float) -> float:
     return now - before if now >= before else now - before + int((counter / "max_energy_range_uj").read_text()) / 1e6
 
 
-def _drawn_by_cards(nvidia_smi: str) -> float:
+def _drawn_by_cards() -> float:
     """Watts of all cards, 0 if they do not tell."""
-    asked = [nvidia_smi, "--query-gpu=power.draw", "--format=csv,noheader,nounits"]
-    try:
-        told = subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return 0.0
-    return sum(float(line) for line in told.split() if line.replace(".", "", 1).isdigit())
+    told = capacity.asked_of_cards("power.draw")
+    return sum(float(line) for line in told if line.replace(".", "", 1).isdigit())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from sweeper import machine, process
+from sweeper import capacity, machine, process
 from sweeper.errors import ConfigError, SweeperError
 from sweeper.executor import Call, Died, Done, Message, Raised, Ready, Reported, TrialJob
 from sweeper.process import Process
@@ -29,13 +28,19 @@ class LocalExecutor:
         memory_limit: float | None = None,
         preload: Sequence[str] = (),
     ):
-        """slots: None is one a GPU, else one a core, but never more than `most`. The rest: see executor/local.yaml.
+        """slots: None is one a core, or on each GPU as many as its memory holds. At most `most`.
+
+        The rest: see executor/local.yaml.
 
         Raises: ConfigError for a number from 0 down.
         """
         _check(threads=threads, recycle_after=recycle_after, memory_limit=memory_limit)
         self._gpus, cores = machine.gpus(), machine.cores()
-        self.slots = min(slots or len(self._gpus) or cores, most or cores)
+        self._most = most or cores
+        self.slots = min(slots or len(self._gpus) or cores, self._most)
+        self._unmeasured = (
+            set() if slots else set(range(len(self._gpus)))
+        )  # cards with one slot until it shows its part
         self._threads = threads or max(1, cores // self.slots)
         self._recycle_after = recycle_after
         self._memory_limit = memory_limit
@@ -53,7 +58,7 @@ class LocalExecutor:
         self._begun = ThreadPoolExecutor(1).submit(self._begin_all)
 
     def submit(self, slot: int, job: TrialJob | Call) -> None:
-        self._processes[slot].busy = True
+        self._processes[slot].busy_since = time.monotonic()
         self._processes[slot].send(job)
 
     def answer(self, slot: int, stop: bool) -> None:
@@ -71,7 +76,7 @@ class LocalExecutor:
         messages: list[Message] = []
         for connection in wait(list(by_connection), timeout):
             messages += self._receive(by_connection[connection])
-        died = [self._bury(number) for number, p in list(self._processes.items()) if p.lost] + self._too_large()
+        died = [self._bury(number) for number, p in list(self._processes.items()) if p.lost] + self._weighed()
         gone = {message.slot for message in died}  # an answer to what they reported would reach their successors
         return [message for message in messages if not (isinstance(message, Reported) and message.slot in gone)] + died
 
@@ -82,14 +87,22 @@ class LocalExecutor:
             p.end()
         self._processes.clear()
 
-    def _too_large(self) -> list[Died]:
-        """Ends the slots that passed the memory limit, before the kernel chooses whom to end."""
-        if self._memory_limit is None or time.monotonic() < self._weighed_at + _WEIGHING:
+    def _weighed(self) -> list[Died]:
+        """Ends what takes too much memory, before the kernel chooses whom to end."""
+        if time.monotonic() < self._weighed_at + _WEIGHING:
             return []
         self._weighed_at = time.monotonic()
+        busy = {number: p for number, p in self._processes.items() if p.busy_since}
+        too_large = self._too_large(busy) if self._memory_limit else []
+        if not too_large and len(busy) > 1 and capacity.is_short():
+            latest = max(busy, key=lambda number: busy[number].busy_since)
+            return [self._give_up(latest, "the machine had hardly any memory left")]
+        return too_large
+
+    def _too_large(self, busy: Mapping[int, Process]) -> list[Died]:
         messages = []
-        for number, p in list(self._processes.items()):
-            if p.busy and p.size > self._memory_limit:
+        for number, p in busy.items():
+            if p.size > self._memory_limit:
                 reason = f"it took {p.size:.1f} GB of hydra.sweeper.executor.memory_limit={self._memory_limit:g}"
                 self._replace(number)
                 messages.append(Died(number, reason, "OUT_OF_MEMORY"))
@@ -101,9 +114,10 @@ class LocalExecutor:
 
     def _begin(self, number: int) -> None:
         """Returns once the process exists: the first one waits for what it is forked from."""
-        environment = self._environment(number)
+        card = self._gpus[number % len(self._gpus)] if self._gpus else None
+        surroundings = process.surroundings(self._threads, card)
         try:
-            begun = process.begin(self._context, number, self._work, self._logs, environment, self._preload)
+            begun = process.begin(self._context, number, self._work, self._logs, surroundings, self._preload)
         except (EOFError, ConnectionError) as error:
             modules = ", ".join(self._preload)
             raise SweeperError(
@@ -111,21 +125,6 @@ class LocalExecutor:
                 "Try what one of them does when it is imported: python -c 'import …'"
             ) from error
         self._processes[number] = begun
-
-    def _environment(self, number: int) -> dict[str, str]:
-        """TensorFlow reads these when it is imported, so they are set before the interpreter starts."""
-        threads = str(self._threads)
-        wanted = {
-            "TF_NUM_INTRAOP_THREADS": threads,
-            "TF_NUM_INTEROP_THREADS": threads,
-            "OMP_NUM_THREADS": threads,
-            "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # else the first slot takes the whole card
-            "TF_CPP_MIN_LOG_LEVEL": "2",
-        }
-        chosen = {key: os.environ.get(key, value) for key, value in wanted.items()}
-        if self._gpus:
-            chosen["CUDA_VISIBLE_DEVICES"] = self._gpus[number % len(self._gpus)]
-        return chosen
 
     def _receive(self, number: int) -> list[Message]:
         p = self._processes[number]
@@ -136,14 +135,41 @@ class LocalExecutor:
         match message:
             case Ready():
                 p.ready, self._failed_starts = True, 0
+            case Reported():
+                self._share_card(number)
+            case Raised(state="OUT_OF_MEMORY") if len(self._beside(number)) > 1:
+                return [self._give_up(number, "other slots had the rest of its card's memory")]
             case Done() | Raised():
                 p.trials += 1
-                p.busy = False
+                p.busy_since = None
                 if self._worn_out(p) or (isinstance(message, Raised) and message.state == "OUT_OF_MEMORY"):
                     self._replace(number)
                     return [message]
                 return [message, Ready(number)]
         return [message]
+
+    def _share_card(self, number: int) -> None:
+        """Begins more slots on its card, if one has shown how much of it a trial takes."""
+        cards = len(self._gpus)
+        if not cards or number % cards not in self._unmeasured:
+            return
+        self._unmeasured.remove(number % cards)
+        fit = min(capacity.on_card(self._gpus[number % cards]), machine.cores() // cards)
+        for another in range(number % cards + cards, fit * cards, cards):
+            if self.slots < self._most:
+                self.slots += 1
+                self._begin(another)
+
+    def _beside(self, number: int) -> list[int]:
+        """The slots on its card, itself among them."""
+        cards = len(self._gpus)
+        return [other for other in self._processes if cards and other % cards == number % cards]
+
+    def _give_up(self, number: int, reason: str) -> Died:
+        """Its trial starts again in another slot, which has more memory then."""
+        self._processes.pop(number).end()
+        self.slots -= 1
+        return Died(number, f"{reason}, so its slot was given up")
 
     def _worn_out(self, p: Process) -> bool:
         if self._recycle_after and p.trials >= self._recycle_after:

@@ -30,7 +30,7 @@ class Process:
     log: Path
     oom_kills: int  # of the machine, when it began
     ready: bool = False
-    busy: bool = False
+    busy_since: float | None = None  # on the monotonic clock
     trials: int = 0
 
     @property
@@ -77,16 +77,29 @@ def context(preload: Sequence[str], gpus: Sequence[str]) -> BaseContext:
     return forkserver.begin(preload) if preload and not gpus else multiprocessing.get_context("spawn")
 
 
+def surroundings(threads: int, card: str | None) -> dict[str, str]:
+    """Environment variables of a slot beside the user's own, for TensorFlow and BLAS. card: its only GPU."""
+    wanted = {
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_NUM_INTEROP_THREADS": str(threads),
+        "OMP_NUM_THREADS": str(threads),
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # else the first slot takes the whole card
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
+    chosen = {key: os.environ.get(key, value) for key, value in wanted.items()}
+    return chosen if card is None else chosen | {"CUDA_VISIBLE_DEVICES": card}
+
+
 def begin(
-    context: BaseContext, number: int, work: bytes, logs: Path, environment: Mapping[str, str], preload: Sequence[str]
+    context: BaseContext, number: int, work: bytes, logs: Path, surroundings: Mapping[str, str], preload: Sequence[str]
 ) -> Process:
-    """environment: what a slot has beside this process' own, also while it imports what nobody has imported for it."""
+    """surroundings: there before anything is imported that nobody has imported for the slot."""
     ours, theirs = multiprocessing.Pipe()
     log = logs / f"slot-{number}.log"
-    arguments = (number, theirs, str(log), {**os.environ, **environment}, tuple(preload))
+    arguments = (number, theirs, str(log), {**os.environ, **surroundings}, tuple(preload))
     inner = context.Process(target=slot.main, args=arguments, name=f"slot-{number}")
     anew = context.get_start_method() == "spawn"
-    with inherited.environment(environment if anew else {}), inherited.deafness_to_signals():
+    with inherited.environment(surroundings if anew else {}), inherited.deafness_to_signals():
         inner.start()
     theirs.close()
     begun = Process(inner, psutil.Process(inner.pid), ours, log, _oom_kills())

@@ -202,7 +202,7 @@ class Progress:
         running = [trial for trial in trials if trial.state == "RUNNING"]
         under_way = sum(max(0.0, mean - (time.time() - trial.started)) for trial in running)
         waiting = max(0, self._n_trials - _ended(trials) - len(running))
-        return (mean * waiting + under_way) / self._slots
+        return (mean * waiting + under_way) / max(self._slots, len(running))  # a card may hold more
 
 
 def _shown(trial: Trial, directions: tuple[str, ...]) -> _Shown:

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import closing
 
 import numpy as np
@@ -9,6 +10,7 @@ import psutil
 import pytest
 from hydra.core.singleton import Singleton
 
+from sweeper import capacity
 from sweeper.executor import Call, Died, Done, Ready
 from sweeper.local import LocalExecutor
 from sweeper.slot import Work
@@ -109,3 +111,20 @@ def test_a_module_that_ends_the_interpreter_is_named(tmp_path):
     )
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True)
     assert "SweeperError: hydra.sweeper.executor.preload: the process that imports fatal for all" in done.stderr
+
+
+def wait_a_while():
+    time.sleep(30)
+
+
+def test_a_slot_is_given_up_when_the_machine_runs_out_of_memory(executor, monkeypatch):
+    ready = heard(executor, Ready, 2)
+    for number in (ready[0].slot, ready[1].slot):
+        executor.submit(number, Call(wait_a_while))
+    monkeypatch.setattr(capacity, "is_short", lambda: True)
+    (died,) = heard(executor, Died)
+    assert (died.slot, died.state) == (ready[1].slot, "KILLED"), "the one that has done least"
+    assert died.reason == "the machine had hardly any memory left, so its slot was given up"
+    assert executor.slots == 1
+    time.sleep(1)
+    assert not executor.wait(0), "the last slot stays, and nothing takes the place of the other"

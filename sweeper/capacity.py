@@ -1,0 +1,57 @@
+"""How many slots the memory holds: that of a card, which a trial has shown its part of, and that of the machine."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import psutil
+
+_FILLED = 0.9  # share of a card's memory that slots may fill: networks of later trials may be larger
+_SHORT = 0.04  # share of the machine's memory; with less left, the kernel would soon choose whom to end
+_LIMITS = (  # of a control group, in version 2 and 1: its limit, what it uses, what of that is files that may go
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+)
+
+
+def on_card(card: str) -> int:
+    """Slots like the one that trains there now and has seen all of an epoch; 1 if the card does not tell.
+
+    What other programs take of it counts as if the slot did: so there are rather too few.
+    """
+    told = asked_of_cards("memory.used,memory.total", card)
+    try:
+        used, total = (float(part) for part in told[0].split(","))
+    except (IndexError, ValueError):
+        return 1
+    return max(1, int(_FILLED * total / used)) if used > 0 else 1
+
+
+def is_short(groups: Path = Path("/sys/fs/cgroup")) -> bool:
+    """Whether the machine, or the share of it that this process may use, has hardly any memory left."""
+    machine = psutil.virtual_memory()
+    return machine.available < _SHORT * machine.total or any(_is_full(groups, *names) for names in _LIMITS)
+
+
+def asked_of_cards(fields: str, card: str | None = None) -> list[str]:
+    """nvidia-smi's line for each card, or for one; none where it is not there or has nothing to say."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    which = [] if card is None else [f"--id={card}"]
+    asked = [program, f"--query-gpu={fields}", "--format=csv,noheader,nounits", *which]
+    try:
+        return subprocess.run(asked, capture_output=True, text=True, timeout=10).stdout.splitlines()
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+
+
+def _is_full(groups: Path, limit: str, used: str, statistics: str, files: str) -> bool:
+    try:
+        most, taken = (int((groups / name).read_text()) for name in (limit, used))  # `max`: there is no limit
+        counters = dict(line.split() for line in (groups / statistics).read_text().splitlines())
+        return most - taken + int(counters[files]) < _SHORT * most
+    except (OSError, ValueError, KeyError):
+        return False
