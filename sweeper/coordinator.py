@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sweeper import command, constraints, outcome
-from sweeper.affinity import Affinity
 from sweeper.duplicates import Duplicates
 from sweeper.events import EpochReported, Event, TrialEnded, TrialStarted
 from sweeper.executor import Call, Died, Done, Executor, Message, Raised, Ready, Reported, TrialJob
@@ -20,6 +19,7 @@ from sweeper.record import Trial
 from sweeper.settings import Settings
 from sweeper.states import OPEN
 from sweeper.study import Proposal, Study
+from sweeper.waiting import Waiting
 
 _TICK = 0.5  # seconds until a request to stop is noticed
 
@@ -44,15 +44,17 @@ class Coordinator:
         emit: Callable[[Event], None],
         subdir: Callable[[int, list[str]], str],
         earlier: Sequence[Trial] = (),
+        prepare: Call | None = None,
     ):
         """subdir: number and overrides of a trial -> its folder in the sweep's.
         earlier: the trials of the sessions before, when a sweep is resumed.
+        prepare: what a slot does that gets no further trial, while others still train.
         """
         self._study, self._executor, self._settings, self._limits = study, executor, settings, limits
         self._emit, self._subdir = emit, subdir
-        self._free: list[int] = []
-        self._affinity = Affinity()
+        self._waiting = Waiting()
         self._running: dict[int, _Attempt] = {}  # by slot
+        self._prepare = prepare
         self._abandoned: list[int] = []  # slots that work on a trial that ended already
         self._failures = Failures(settings, (trial.state for trial in earlier))
         self._duplicates = Duplicates(earlier)
@@ -104,10 +106,10 @@ class Coordinator:
         """Runs it in the next free slot, between trials. Raises: SweepFailed with its traceback if it raises."""
         while self._abandoned:
             self._executor.kill(self._abandoned.pop())
-        while not self._free:
+        while not self._waiting:
             for message in self._executor.wait(_TICK):
                 self._handle(message)
-        slot = self._free.pop(0)
+        slot = self._waiting.take_prepared()
         self._executor.submit(slot, Call(function, arguments))
         outcome = None
         while outcome is None:
@@ -122,15 +124,16 @@ class Coordinator:
             raise SweepFailed(outcome.reason)
 
     def _fill_slots(self) -> None:
-        while self._free and self._may_start() and not self.stop_requested:
+        while self._waiting and self._may_start() and not self.stop_requested:
             attempt = self._again.popleft() if self._again else self._ask()
             same = self._duplicates.of(attempt.proposal.params) if self._settings.reuse_duplicates else None
             if same:
                 self._repeat(attempt, same)
             else:
-                slot = self._affinity.choose(self._free, attempt.proposal.params)
-                self._free.remove(slot)
-                self._start(slot, attempt)
+                self._start(self._waiting.take_for(attempt.proposal.params), attempt)
+        if self._prepare and self._running and not self._may_start():
+            for slot in self._waiting.take_to_prepare():
+                self._executor.submit(slot, self._prepare)
 
     def _repeat(self, attempt: _Attempt, same: TrialEnded) -> None:
         """Tells a trial as one of the same parameters ended, without training it."""
@@ -157,9 +160,11 @@ class Coordinator:
     def _handle(self, message: Message) -> None:
         match message:
             case Ready(slot):
-                self._free.append(slot)
+                self._waiting.add(slot)
             case Reported(slot):
                 self._report(slot, message)
+            case Done(slot) | Raised(slot) if slot not in self._running:
+                pass  # it has prepared
             case Done(slot):
                 attempt = self._running.pop(slot)
                 self._end(attempt, outcome.done(message, len(self._settings.directions), attempt.pruned_at))
@@ -168,10 +173,10 @@ class Coordinator:
             case Raised(slot):
                 self._end(self._running.pop(slot), outcome.raised(message))
             case Died(slot) if slot in self._running:
-                self._affinity.forget(slot)
+                self._waiting.forget(slot)
                 self._lose(self._running.pop(slot), message)
-            case Died(slot) if slot in self._free:
-                self._free.remove(slot)
+            case Died(slot):
+                self._waiting.forget(slot)
 
     def _report(self, slot: int, heard: Reported) -> None:
         attempt, now = self._running[slot], time.monotonic()

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
 
 from sweeper import card, formats, plain, record
+
+
+def prepare() -> None:
+    """Imports what a sweep's end needs, where TensorFlow is loaded, while other trials run: it takes seconds."""
+    if "keras" in sys.modules:
+        importlib.import_module("matplotlib.pyplot")
+        importlib.import_module("mlflow.keras")
 
 
 def log_best(run_id: str, uri: str, folder: Path) -> str:

@@ -15,11 +15,11 @@ from hydra.core.singleton import Singleton
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from sweeper import allowed, enqueue, node, objectives, record, resume, space, tracking
+from sweeper import allowed, enqueue, model_log, node, objectives, record, resume, space, tracking
 from sweeper.coordinator import Coordinator
 from sweeper.errors import ConfigError
 from sweeper.events import SweepStarted
-from sweeper.executor import Executor
+from sweeper.executor import Call, Executor
 from sweeper.failures import SweepFailed
 from sweeper.journal import Journal
 from sweeper.limits import Limits
@@ -75,7 +75,8 @@ def run(
             limits=limits,
         )
         stack.enter_context(closing(recorder))
-        coordinator = Coordinator(study, slots, settings, limits, recorder.emit, _naming(config, context), trials)
+        naming, prepare = _naming(config, context), Call(model_log.prepare)
+        coordinator = Coordinator(study, slots, settings, limits, recorder.emit, naming, trials, prepare)
         failure = _search(coordinator)
         with _sigterm_as_ctrl_c():
             if not failure and not coordinator.stop_requested:
