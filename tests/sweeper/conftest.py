@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,11 +16,26 @@ from sweeper.journal import Journal
 from .watched import APP
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory) -> Path:
+    """An mlflow.db as MLflow makes it, which takes it a second or more."""
+    folder = tmp_path_factory.mktemp("store")
+    code = "import mlflow; mlflow.search_experiments()"
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, capture_output=True)
+    return folder / "mlflow.db"
+
+
 @pytest.fixture
-def light(tmp_path, monkeypatch) -> Callable[..., tuple[int, str]]:
+def project(tmp_path, monkeypatch, empty_store):
+    """Makes `tmp_path` the working folder, with a store like that of a project in use."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(empty_store, tmp_path)
+
+
+@pytest.fixture
+def light(project) -> Callable[..., tuple[int, str]]:
     """Makes `tmp_path` the working folder; what it returns sweeps the light task there, into the folder `sweep`, and
     gives its exit code and what it printed."""
-    monkeypatch.chdir(tmp_path)
 
     def sweep(*arguments: str) -> tuple[int, str]:
         command = [sys.executable, str(APP), "-m", *arguments]
@@ -81,9 +97,8 @@ def write_run_ids() -> Callable[..., None]:
 
 
 @pytest.fixture
-def start(tmp_path, monkeypatch):
-    """Starts a sweep, of the light task unless said, in an empty folder; it is gone after the test."""
-    monkeypatch.chdir(tmp_path)
+def start(project):
+    """Starts a sweep, of the light task unless said, in the folder of the test; it is gone afterwards."""
     started = []
 
     def start(*arguments, program=(str(APP),)):
