@@ -26,8 +26,9 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict, read_write
 
 from sweeper import states
+from sweeper.composer import Composer
 from sweeper.errors import SweeperError
-from sweeper.events import Metrics
+from sweeper.events import Metrics, Report
 from sweeper.executor import Call, Done, Raised, Ready, Reported, TrialJob
 from sweeper.secret import hide_in_output, without_credentials
 
@@ -59,12 +60,12 @@ def main(number: int, connection: Connection, log: str, environment: Mapping[str
         importlib.import_module(module)
     gc.freeze()  # what is imported stays: to look at it again between trials takes 0.2 s
     connection.send(Ready(number))
-    kept: dict[str, Any] = {}  # by the task, from trial to trial
+    trials = _Trials(work)
     while (job := connection.recv()) is not None:
-        connection.send(_run(number, job, work, kept, connection))
+        connection.send(_run(number, job, trials, connection))
 
 
-def _run(number: int, job: TrialJob | Call, work: Work, kept: dict[str, Any], connection: Connection) -> Done | Raised:
+def _run(number: int, job: TrialJob | Call, trials: _Trials, connection: Connection) -> Done | Raised:
     last: Metrics = {}  # reported
 
     def report(epoch: int, value: float, metrics: Metrics) -> bool:
@@ -76,7 +77,7 @@ def _run(number: int, job: TrialJob | Call, work: Work, kept: dict[str, Any], co
         if isinstance(job, Call):
             job.function(*job.arguments)
             return Done(number, ())
-        result = _run_trial(job, work, {"report": report, "kept": kept})
+        result = trials.run(job, report)
         facts = _facts(getattr(result, "facts", {}))
         return Done(number, _values(result), facts | {key: last[key] for key in last if key not in facts})
     except (Exception, SystemExit) as error:
@@ -84,24 +85,33 @@ def _run(number: int, job: TrialJob | Call, work: Work, kept: dict[str, Any], co
         return _raised(number, error)
 
 
-def _run_trial(job: TrialJob, work: Work, offered: Mapping[str, Any]) -> Any:
-    """offered: to a task that has parameters of these names."""
-    config = work.context.config_loader.load_sweep_config(work.config, job.overrides)
-    with read_write(config.hydra), open_dict(config.hydra):
-        config.hydra.job.id = config.hydra.job.num = job.number
-        config.hydra.sweep.dir = work.config.hydra.sweep.dir  # not a new one for the present second
-        config.hydra.sweep.subdir = job.subdir
-    wanted = inspect.signature(work.task).parameters
-    given = {name: thing for name, thing in offered.items() if name in wanted}
-    task = partial(_task, partial(work.task, **given))
-    done = run_job(
-        task_function=task,
-        config=config,
-        job_dir_key="hydra.sweep.dir",
-        job_subdir_key="hydra.sweep.subdir",
-        hydra_context=work.context,
-    )
-    return done.return_value
+class _Trials:
+    """Those that this process trains, and what it keeps from one to the next."""
+
+    def __init__(self, work: Work):
+        self._work = work
+        self._kept: dict[str, Any] = {}  # by the task
+        self._composer = Composer(work.context.config_loader, work.config)
+
+    def run(self, job: TrialJob, report: Report) -> Any:
+        """The task gets a report, and what it kept before, if it has parameters of these names."""
+        config = self._composer.compose(job.overrides)
+        with read_write(config.hydra), open_dict(config.hydra):
+            config.hydra.job.id = config.hydra.job.num = job.number
+            config.hydra.sweep.dir = self._work.config.hydra.sweep.dir  # not a new one for the present second
+            config.hydra.sweep.subdir = job.subdir
+        offered = {"report": report, "kept": self._kept}
+        wanted = inspect.signature(self._work.task).parameters
+        given = {name: thing for name, thing in offered.items() if name in wanted}
+        task = partial(_task, partial(self._work.task, **given))
+        done = run_job(
+            task_function=task,
+            config=config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+            hydra_context=self._work.context,
+        )
+        return done.return_value
 
 
 def _task(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
