@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, get_args
 
@@ -59,14 +60,7 @@ class Journal:
         """All of it or nothing. Raises: OSError if the disk is full."""
         row = {"event": type(event).__name__} | hide(asdict(event))
         line = json.dumps(row, default=_plain, separators=(",", ":")).encode() + b"\n"
-        try:
-            if self._file.write(line) < len(line):  # what had room
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
-            if not isinstance(event, EpochReported):
-                os.fsync(self._file.fileno())
-        except OSError:
-            self._file.truncate(self.size)
-            raise
+        append(self._file, line, self.size, sync=not isinstance(event, EpochReported))
         self.size += len(line)
 
     def close(self) -> None:
@@ -76,6 +70,21 @@ class Journal:
             if self._made and not any(self._path.parent.iterdir()):
                 self._path.parent.rmdir()
         self._file.close()
+
+
+def append(file: FileIO, lines: bytes, size: int, *, sync: bool) -> None:
+    """All of it or nothing. size: bytes of the file. sync: on the disk when it returns.
+
+    Raises: OSError if the disk is full.
+    """
+    try:
+        if file.write(lines) < len(lines):  # what had room
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
+        if sync:
+            os.fsync(file.fileno())
+    except OSError:
+        file.truncate(size)
+        raise
 
 
 def cut_torn_line(file: BinaryIO) -> int:

@@ -11,6 +11,7 @@ from sweeper import journal, node
 from sweeper.errors import ConfigError
 from sweeper.secret import HIDDEN
 from sweeper.settings import Settings
+from sweeper.study_journal import StudyJournal
 
 JOURNAL = "study.journal"
 
@@ -20,8 +21,7 @@ def build(settings: Settings, folder: Path) -> BaseStorage | str:
     storage = settings.storage
     if storage is None:
         own = folder / JOURNAL
-        own.with_name(f"{own.name}.lock").unlink(missing_ok=True)  # a killed process' own: nobody else writes there
-        return _journal(own)
+        return StudyJournal(own)
     if isinstance(storage, str) and storage.startswith("journal://"):
         return _journal(Path(storage.removeprefix("journal://")))
     if isinstance(storage, str):

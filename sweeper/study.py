@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
@@ -55,7 +57,9 @@ class Study:
         self.space, self._extend = space, extend
         self._constraints = settings.constraints
         drawing, self.size = sampler.build(settings, space, drawn=len(earlier or ()))
-        self._study, self._owner = _create(settings, drawing, folder), str(folder)
+        self._study, held = _create(settings, drawing, folder)
+        self._owner = str(folder)
+        self._together = getattr(held, "together", nullcontext)  # of writes to the storage
         self._running: dict[int, optuna.Trial] = {}
         self._reported: dict[int, int] = {}  # the last epoch heard of a running trial
         self.begun = [] if earlier is None else self._take_up(earlier, shared=settings.storage is not None)
@@ -94,10 +98,11 @@ class Study:
             )
 
     def ask(self) -> Proposal:
-        trial = self._study.ask()
-        trial.set_user_attr(_OWNER, self._owner)
-        self._running[trial.number] = trial
-        return self._propose(trial)
+        with self._together():
+            trial = self._study.ask()
+            trial.set_user_attr(_OWNER, self._owner)
+            self._running[trial.number] = trial
+            return self._propose(trial)
 
     def _propose(self, trial: optuna.Trial) -> Proposal:
         """Draws what is not drawn yet."""
@@ -164,11 +169,13 @@ class Study:
         return TrialState.FAIL, None
 
 
-def _create(settings: Settings, drawing: BaseSampler, folder: Path) -> optuna.Study:
+def _create(settings: Settings, drawing: BaseSampler, folder: Path) -> tuple[optuna.Study, BaseStorage | str]:
+    """With what holds it."""
     pruner = node.made(settings.pruner, "hydra.sweeper.pruner", settings.allow)
     try:
+        held = storage.build(settings, folder)
         study = optuna.create_study(
-            storage=storage.build(settings, folder),
+            storage=held,
             sampler=drawing,
             pruner=pruner,
             study_name=settings.study_name or folder.name,
@@ -179,10 +186,10 @@ def _create(settings: Settings, drawing: BaseSampler, folder: Path) -> optuna.St
         raise
     except Exception as error:  # Optuna's, and those of every kind of database
         raise ConfigError(f"hydra.sweeper.storage={settings.storage} cannot hold the study: {error}") from error
-    held = tuple(direction.name.lower() for direction in study.directions)
-    if held != settings.directions:
+    begun = tuple(direction.name.lower() for direction in study.directions)
+    if begun != settings.directions:
         raise ConfigError(
-            f"Study {study.study_name} in {settings.storage} was begun with direction {', '.join(held)}, not "
+            f"Study {study.study_name} in {settings.storage} was begun with direction {', '.join(begun)}, not "
             f"{', '.join(settings.directions)}. Give that one, or another hydra.sweeper.study_name."
         )
-    return study
+    return study, held
