@@ -13,7 +13,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -91,7 +91,11 @@ class _Trials:
     def __init__(self, work: Work):
         self._work = work
         self._kept: dict[str, Any] = {}  # by the task
-        self._composer = Composer(work.context.config_loader, work.config)
+
+    @cached_property
+    def _composer(self) -> Composer:
+        """At the first trial: there are slots that only run functions."""
+        return Composer(self._work.context.config_loader, self._work.config)
 
     def run(self, job: TrialJob, report: Report) -> Any:
         """The task gets a report, and what it kept before, if it has parameters of these names."""

@@ -109,7 +109,7 @@ def test_a_full_disk_leaves_no_torn_line(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 10, before[1]))
     try:
-        with pytest.raises(OSError, match="large|space"):
+        with pytest.raises(OSError, match=r"large|space"):
             study.ask()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
