@@ -68,7 +68,7 @@ def main() -> None:
     args = parser.parse_args()
     rows, bars = [], {}
     for overrides in args.sets:
-        name = " ".join(part.partition("=")[2] for part in overrides if ".path=" not in part)
+        name = " ".join(part.partition("=")[2] for part in overrides if not part.startswith("dataset."))
         speeds: dict[str, list[float]] = {way: [] for way in WAYS}
         for _ in range(args.runs):
             for way, shape in WAYS.items():

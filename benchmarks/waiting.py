@@ -87,7 +87,7 @@ def main() -> None:
     shares: dict[str, float] = {}
     rows = []
     for overrides in args.sets:
-        name = " ".join(part for part in overrides if ".path=" not in part)
+        name = " ".join(part.partition("=")[2] for part in overrides if not part.startswith("dataset."))
         trained, alone = zip(*measured(overrides, args.rounds), strict=True)
         shares[name] = paired.ratio(alone, trained)
         rows.append((name, f"{median(trained):.2f} s", f"{median(alone):.2f} s", f"{shares[name]:.1%}"))
