@@ -27,12 +27,11 @@ class Forecast:
         return self.power.watts * self.seconds / 3600
 
 
-def of(measured: Sequence[Measured], trials: int, slots: int, power: Power) -> Forecast:
-    """measured: corners that ran, at least one."""
-    imports = mean(corner.imports for corner in measured)
+def of(measured: Sequence[Measured], start_up: float, trials: int, slots: int, power: Power) -> Forecast:
+    """measured: corners that ran, at least one. start_up: seconds until slots are ready."""
 
     def whole(trial: float) -> float:
-        return imports + trials * trial / slots
+        return start_up + trials * trial / slots
 
     seconds = [corner.seconds for corner in measured]
     memory = slots * max(corner.memory for corner in measured)

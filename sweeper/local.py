@@ -38,9 +38,8 @@ class LocalExecutor:
         self._gpus, cores = machine.gpus(), machine.cores()
         self._most = most or cores
         self.slots = min(slots or len(self._gpus) or cores, self._most)
-        self._unmeasured = (
-            set() if slots else set(range(len(self._gpus)))
-        )  # cards with one slot until it shows its part
+        # Cards that have one slot until its first trial shows how much of the memory it takes.
+        self._unmeasured = set() if slots else set(range(len(self._gpus)))
         self._threads = threads or max(1, cores // self.slots)
         self._recycle_after = recycle_after
         self._memory_limit = memory_limit

@@ -67,18 +67,19 @@ def run(args: Namespace) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="sweeper-plan-", ignore_cleanup_errors=True) as folder:
             planned, meter = prospect.read(args.overrides, Path(folder)), energy.Meter()
-            tried = _tried(planned, args.most, meter, Path(folder))
+            tried, start_up = _tried(planned, args.most, meter, Path(folder))
     except KeyboardInterrupt:
         return INTERRUPTED
     power = energy.Power(args.watts, "--watts") if args.watts else meter.power(machine.cores())
     measured = [one.measured for one in tried if one.measured]
-    expected = forecast.of(measured, planned.n_trials, planned.executor.slots, power) if measured else None
+    slots = planned.executor.slots
+    expected = forecast.of(measured, start_up, planned.n_trials, slots, power) if measured else None
     console = Console(highlight=False)
     _show(tried, expected, console) if console.is_terminal else _pipe(tried, expected)
     return int(any(one.failure for one in tried))
 
 
-def _tried(planned: Prospect, most: int, meter: Meter, folder: Path) -> list[Tried]:
+def _tried(planned: Prospect, most: int, meter: Meter, folder: Path) -> tuple[list[Tried], float]:
     from sweeper import corners, tryout
     from sweeper.preflight import measure
     from sweeper.slot import Work

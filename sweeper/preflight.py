@@ -31,7 +31,6 @@ class Measured:
     mflops: float  # of one image, forward
     memory: int  # bytes, the most that the process held after the data was loaded
     gpu_memory: int | None  # bytes, None without a GPU
-    imports: float  # seconds until TensorFlow was loaded, which a slot does once
     step: float  # seconds
     start_up: float  # seconds: data from the cache, network, traced graphs
     seconds: float  # of the trial: all its epochs with their validation
@@ -56,16 +55,14 @@ def measure(cfg: DictConfig) -> Measured:
     if cfg.get("cache"):
         cfg.cache = str(Path(HydraConfig.get().sweep.dir) / "cache")
     instances.dataset(cfg)  # into the cache: loaded for the first time, it takes other time and memory than in a trial
-    began = time.perf_counter()
     from sweeper import clock, fit, pipeline  # noqa: F401  nothing is imported while something is timed
 
-    imports = time.perf_counter() - began
     trainer = trial.settled(cfg, instances.make(cfg, "trainer"))
     _forget_peak()
-    return _measure(cfg, trainer, imports)
+    return _measure(cfg, trainer)
 
 
-def _measure(cfg: DictConfig, trainer: Trainer, imports: float) -> Measured:
+def _measure(cfg: DictConfig, trainer: Trainer) -> Measured:
     from sweeper.clock import Clock
     from sweeper.judged import Judged
     from sweeper.program import Program
@@ -89,7 +86,6 @@ def _measure(cfg: DictConfig, trainer: Trainer, imports: float) -> Measured:
         mflops,
         _peak(),
         _gpu_peak(),
-        imports,
         step,
         start_up,
         start_up + trainer.epochs * (batches.steps * step + judging[1]),

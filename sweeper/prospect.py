@@ -43,7 +43,7 @@ def read(overrides: Sequence[str], folder: Path) -> Prospect:
     _check(wanted, config)
     space = sweep.dimensions(wanted, config.hydra.overrides.task, config, context)
     n_trials = min(wanted.n_trials, _size(wanted, space, folder) or wanted.n_trials)
-    executor = sweep.executor(wanted, most=n_trials, recycle_after=1, preload=[])
+    executor = sweep.executor(wanted, most=n_trials, recycle_after=1)
     return Prospect(context, config, wanted, space, n_trials, executor)
 
 

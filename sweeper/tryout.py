@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ def try_out(
     executor: Executor,
     folder: Path,
     tick: Callable[[int], None],
-) -> list[Tried]:
-    """What each corner costs or fails of, in the order given.
+) -> tuple[list[Tried], float]:
+    """What each corner costs or fails of, in the order given; and the seconds until the first slot was ready.
 
     work: with `preflight.measure` as its task.
     executor: not started yet, and with a new process for each job: only so is the peak of memory one corner's.
@@ -42,12 +43,14 @@ def try_out(
     }
     waiting = deque(number for number in range(len(corners)) if number not in found)
     running: dict[int, int] = {}  # slot -> corner
+    began, start_up = time.monotonic(), 0.0
     if waiting:
         executor.start(work.pickled(), str(folder / "slots"))
     while len(found) < len(corners):
         for message in executor.wait(TICK):
             slot = message.slot
             if isinstance(message, Ready):
+                start_up = start_up or time.monotonic() - began
                 if waiting:
                     running[slot] = number = waiting.popleft()
                     executor.submit(slot, TrialJob(number, space.overrides(corners[number].params), str(number)))
@@ -55,7 +58,7 @@ def try_out(
                 number = running.pop(slot)
                 found[number] = _tried(corners[number], message)
         tick(len(found))
-    return [found[number] for number in range(len(corners))]
+    return [found[number] for number in range(len(corners))], start_up
 
 
 def _tried(corner: Corner, message: Done | Raised | Died) -> Tried:

@@ -30,7 +30,7 @@ def task(cfg):
         bytearray(2**34)
     if cfg.seed == 3:
         raise ValueError("no\nluck")
-    return Measured(10, 20, 30, None, 0.0, 0.1, 1.0, float(os.getpid()))
+    return Measured(10, 20, 30, None, 0.1, 1.0, float(os.getpid()))
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,9 @@ def tried(tmp_path_factory):
     done = []
     with closing(LocalExecutor(slots=2, recycle_after=1)) as executor:
         work = Work(context, config, task, Singleton.get_state())
-        found = try_out(corners, Space((), {}, (), dict), work, executor, folder, done.append)
+        found, start_up = try_out(corners, Space((), {}, (), dict), work, executor, folder, done.append)
     assert done[-1] == len(corners)
+    assert start_up > 0
     return found
 
 
