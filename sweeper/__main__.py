@@ -6,9 +6,12 @@ from sweeper import forkserver, machine
 
 PRELOAD = ("sweeper.trial", "sweeper.fit")  # as hydra.sweeper.executor.preload in conf/config.yaml, not composed yet
 
+ONLY_TOLD = {"-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--info"}  # nothing is trained
+
 
 def main() -> None:
-    if {"-m", "--multirun"} & set(sys.argv) and not machine.gpus():
+    typed = set(sys.argv)
+    if typed & {"-m", "--multirun"} and not typed & ONLY_TOLD and not machine.gpus():
         forkserver.begin(PRELOAD)
     from sweeper.app import main as run
 

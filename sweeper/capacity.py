@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 _FILLED = 0.9  # share of a card's memory that slots may fill: networks of later trials may be larger
-_SHORT = 0.04  # share of the machine's memory; with less left, the kernel would soon choose whom to end
+_SHORT, _PLENTY = 0.04, 2e9  # share of the memory, and bytes: with less left, the kernel would soon choose whom to end
 _LIMITS = (  # of a control group, in version 2 and 1: its limit, what it uses, what of that is files that may go
     ("memory.max", "memory.current", "memory.stat", "inactive_file"),
     ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
@@ -30,9 +30,9 @@ def on_card(card: str) -> int:
 
 
 def is_short(groups: Path = Path("/sys/fs/cgroup")) -> bool:
-    """Whether the machine, or the share of it that this process may use, has hardly any memory left."""
+    """Whether the machine, or the container, has hardly any memory left."""
     machine = psutil.virtual_memory()
-    return machine.available < _SHORT * machine.total or any(_is_full(groups, *names) for names in _LIMITS)
+    return _is_little(machine.available, machine.total) or any(_is_full(groups, *names) for names in _LIMITS)
 
 
 def asked_of_cards(fields: str, card: str | None = None) -> list[str]:
@@ -52,6 +52,10 @@ def _is_full(groups: Path, limit: str, used: str, statistics: str, files: str) -
     try:
         most, taken = (int((groups / name).read_text()) for name in (limit, used))  # `max`: there is no limit
         counters = dict(line.split() for line in (groups / statistics).read_text().splitlines())
-        return most - taken + int(counters[files]) < _SHORT * most
+        return _is_little(most - taken + int(counters[files]), most)
     except (OSError, ValueError, KeyError):
         return False
+
+
+def _is_little(left: float, total: float) -> bool:
+    return left < min(_SHORT * total, _PLENTY)

@@ -103,25 +103,32 @@ class Coordinator:
         return self._limits.may_start() and bool(self._again or self._asked < self._settings.n_trials)
 
     def call(self, function: Callable[..., None], *arguments: Any) -> None:
-        """Runs it in the next free slot, between trials. Raises: SweepFailed with its traceback if it raises."""
+        """Runs it in the next free slot, between trials; in another one if that is lost.
+
+        Raises: SweepFailed with its traceback if it raises.
+        """
         while self._abandoned:
             self._executor.kill(self._abandoned.pop())
+        heard = self._called(Call(function, arguments))
+        if isinstance(heard, Died):
+            heard = self._called(Call(function, arguments))
+        if not isinstance(heard, Done):
+            raise SweepFailed(heard.told if isinstance(heard, Raised) else heard.reason)
+
+    def _called(self, call: Call) -> Done | Raised | Died:
         while not self._waiting:
             for message in self._executor.wait(_TICK):
                 self._handle(message)
         slot = self._waiting.take_prepared()
-        self._executor.submit(slot, Call(function, arguments))
-        outcome = None
-        while outcome is None:
+        self._executor.submit(slot, call)
+        heard = None
+        while heard is None:
             for message in self._executor.wait(_TICK):
                 if message.slot == slot and not isinstance(message, Ready):
-                    outcome = message
+                    heard = message
                 else:
                     self._handle(message)  # also that this slot is ready again
-        if isinstance(outcome, Raised):
-            raise SweepFailed(outcome.told)
-        if isinstance(outcome, Died):
-            raise SweepFailed(outcome.reason)
+        return heard
 
     def _fill_slots(self) -> None:
         while self._waiting and self._may_start() and not self.stop_requested:
@@ -193,7 +200,8 @@ class Coordinator:
         lost = outcome.died(died, attempt.crashes, self._settings.max_retries)
         self._end(attempt, lost)
         if lost.state == "CRASHED":
-            self._again.append(replace(attempt, number=attempt.number + 1, crashes=attempt.crashes + 1, pruned_at=None))
+            crashes = attempt.crashes + (not died.by_us)
+            self._again.append(replace(attempt, number=attempt.number + 1, crashes=crashes, pruned_at=None))
 
     def _end_hung(self) -> None:
         """Trials that made no progress for `trial_timeout`."""
@@ -204,6 +212,7 @@ class Coordinator:
             if time.monotonic() - attempt.heard_at > patience:
                 del self._running[slot]
                 self._executor.kill(slot)
+                self._waiting.forget(slot)
                 self._end(attempt, outcome.hung(patience))
 
     def _end(self, attempt: _Attempt, end: Outcome) -> None:

@@ -61,6 +61,7 @@ class Died:
     slot: int
     reason: str  # for the user: "killed by SIGKILL"
     state: State = "KILLED"  # or OUT_OF_MEMORY: by the trial's own fault
+    by_us: bool = False  # ended for the sake of others, which is no failed attempt of the trial
 
 
 Message = Ready | Reported | Done | Raised | Died

@@ -7,23 +7,30 @@ TensorFlow starts no thread when it is imported, and looks for no GPU: a fork be
 from __future__ import annotations
 
 import multiprocessing
+import os
+import sys
 from collections.abc import Sequence
 from multiprocessing.context import BaseContext
 from multiprocessing.forkserver import ensure_running
 
 from sweeper import inherited
 
-# NumPy's BLAS would start threads when it is imported, as many as it will ever have. TensorFlow has threads of its own.
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
-
 
 def begin(modules: Sequence[str]) -> BaseContext:
     """Starts it, unless it runs, and returns at once; the first process that is asked of it waits for its imports.
 
-    modules: that start no threads. What cannot be imported, a slot tries again, and tells why not.
+    modules: that start no threads. One that is not found, a slot tries again, and tells so.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(modules))
-    with inherited.environment(_ENVIRONMENT), inherited.silence(), inherited.deafness_to_signals():
+    surroundings = {
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # it would look into the working folder instead
+        "PYTHONSAFEPATH": "1",
+        # NumPy's BLAS would start threads when it is imported, as many as it will ever have. TensorFlow has its own.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
+    }
+    with inherited.environment(surroundings), inherited.silence(), inherited.deafness_to_signals():
         ensure_running()
     return context

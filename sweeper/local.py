@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing.connection import wait
 from pathlib import Path
 
+import psutil
+
 from sweeper import capacity, machine, process
 from sweeper.errors import ConfigError, SweeperError
 from sweeper.executor import Call, Died, Done, Message, Raised, Ready, Reported, TrialJob
@@ -40,7 +42,8 @@ class LocalExecutor:
         self.slots = min(slots or len(self._gpus) or cores, self._most)
         # Cards that have one slot until its first trial shows how much of the memory it takes.
         self._unmeasured = set() if slots else set(range(len(self._gpus)))
-        self._threads = threads or max(1, cores // self.slots)
+        self._made_room_for: set[int] = set()  # trials for which a card has one slot less
+        self._given_threads = threads
         self._recycle_after = recycle_after
         self._memory_limit = memory_limit
         self._preload = preload
@@ -53,12 +56,13 @@ class LocalExecutor:
         self._work = work
         self._logs = Path(log_folder)
         self._logs.mkdir(parents=True, exist_ok=True)
-        self._context = process.context(self._preload, self._gpus)
+        process.context(self._preload, self._gpus)  # its imports begin
         self._begun = ThreadPoolExecutor(1).submit(self._begin_all)
 
     def submit(self, slot: int, job: TrialJob | Call) -> None:
-        self._processes[slot].busy_since = time.monotonic()
-        self._processes[slot].send(job)
+        p = self._processes[slot]
+        p.job, p.busy_since = job, time.monotonic()
+        p.send(job)
 
     def answer(self, slot: int, stop: bool) -> None:
         self._processes[slot].send(stop)
@@ -91,7 +95,7 @@ class LocalExecutor:
         if time.monotonic() < self._weighed_at + _WEIGHING:
             return []
         self._weighed_at = time.monotonic()
-        busy = {number: p for number, p in self._processes.items() if p.busy_since}
+        busy = {number: p for number, p in self._processes.items() if p.job}
         too_large = self._too_large(busy) if self._memory_limit else []
         if not too_large and len(busy) > 1 and capacity.is_short():
             latest = max(busy, key=lambda number: busy[number].busy_since)
@@ -114,10 +118,11 @@ class LocalExecutor:
     def _begin(self, number: int) -> None:
         """Returns once the process exists: the first one waits for what it is forked from."""
         card = self._gpus[number % len(self._gpus)] if self._gpus else None
-        surroundings = process.surroundings(self._threads, card)
+        surroundings = process.surroundings(self._given_threads or max(1, machine.cores() // self.slots), card)
         try:
-            begun = process.begin(self._context, number, self._work, self._logs, surroundings, self._preload)
-        except (EOFError, ConnectionError) as error:
+            context = process.context(self._preload, self._gpus)
+            begun = process.begin(context, number, self._work, self._logs, surroundings, self._preload)
+        except (EOFError, ConnectionError, psutil.NoSuchProcess) as error:
             modules = ", ".join(self._preload)
             raise SweeperError(
                 f"hydra.sweeper.executor.preload: the process that imports {modules} for all slots died ({error}). "
@@ -136,11 +141,11 @@ class LocalExecutor:
                 p.ready, self._failed_starts = True, 0
             case Reported():
                 self._share_card(number)
-            case Raised(state="OUT_OF_MEMORY") if len(self._beside(number)) > 1:
+            case Raised(state="OUT_OF_MEMORY") if self._was_crowded(number):
                 return [self._give_up(number, "other slots had the rest of its card's memory")]
             case Done() | Raised():
                 p.trials += 1
-                p.busy_since = None
+                p.job = None
                 if self._worn_out(p) or (isinstance(message, Raised) and message.state == "OUT_OF_MEMORY"):
                     self._replace(number)
                     return [message]
@@ -154,21 +159,25 @@ class LocalExecutor:
             return
         self._unmeasured.remove(number % cards)
         fit = min(capacity.on_card(self._gpus[number % cards]), machine.cores() // cards)
-        for another in range(number % cards + cards, fit * cards, cards):
-            if self.slots < self._most:
-                self.slots += 1
-                self._begin(another)
+        more = range(number % cards + cards, fit * cards, cards)[: self._most - self.slots]
+        self.slots += len(more)
+        for another in more:
+            self._begin(another)
 
-    def _beside(self, number: int) -> list[int]:
-        """The slots on its card, itself among them."""
-        cards = len(self._gpus)
-        return [other for other in self._processes if cards and other % cards == number % cards]
+    def _was_crowded(self, number: int) -> bool:
+        """Whether other slots share its card. A trial that finds no memory for a second time is itself too large."""
+        job, cards = self._processes[number].job, len(self._gpus)
+        beside = [other for other in self._processes if cards and other % cards == number % cards]
+        if len(beside) < 2 or not isinstance(job, TrialJob) or job.number in self._made_room_for:
+            return False
+        self._made_room_for.add(job.number)
+        return True
 
     def _give_up(self, number: int, reason: str) -> Died:
         """Its trial starts again in another slot, which has more memory then."""
         self._processes.pop(number).end()
         self.slots -= 1
-        return Died(number, f"{reason}, so its slot was given up")
+        return Died(number, f"{reason}, so its slot was given up", by_us=True)
 
     def _worn_out(self, p: Process) -> bool:
         if self._recycle_after and p.trials >= self._recycle_after:

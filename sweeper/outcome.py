@@ -44,7 +44,7 @@ def died(heard: Died, crashes: int, max_retries: int) -> Outcome:
     """crashes: those of the trial before. By chance its process was lost, and it starts again, or by its own fault."""
     if heard.state != "KILLED":
         return Outcome(heard.state, reason=heard.reason)
-    if crashes >= max_retries:
+    if crashes >= max_retries and not heard.by_us:
         return Outcome("KILLED", reason=f"its process was lost {crashes + 1} times ({heard.reason})")
     return Outcome("CRASHED", reason=f"its process was lost ({heard.reason}); it starts again")
 

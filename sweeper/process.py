@@ -16,9 +16,11 @@ from pathlib import Path
 import psutil
 
 from sweeper import forkserver, inherited, slot
+from sweeper.executor import Call, TrialJob
 from sweeper.states import State
 
 _GB = 1e9  # bytes
+_UNKNOWN = 255  # exit code of a fork, if the process that it was forked from died and can no longer tell
 _BURIAL = 5  # seconds that a process may take to end after its connection did
 
 
@@ -30,7 +32,8 @@ class Process:
     log: Path
     oom_kills: int  # of the machine, when it began
     ready: bool = False
-    busy_since: float | None = None  # on the monotonic clock
+    job: TrialJob | Call | None = None  # what it does now
+    busy_since: float = 0.0  # on the monotonic clock
     trials: int = 0
 
     @property
@@ -66,6 +69,8 @@ class Process:
         code = self.inner.exitcode
         if code == -signal.SIGKILL and _oom_kills() > self.oom_kills:
             return "killed by the kernel, which had no memory left", "OUT_OF_MEMORY"
+        if code == _UNKNOWN:
+            return "lost, with the process that slots are forked from", "KILLED"
         if code is not None and code < 0:
             return f"killed by {signal.Signals(-code).name}", "KILLED"
         last = self.log.read_text(errors="replace").strip().splitlines()[-1:] if self.log.exists() else []
@@ -86,6 +91,8 @@ def surroundings(threads: int, card: str | None) -> dict[str, str]:
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # else the first slot takes the whole card
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
+    if card is not None and "CUDA_VISIBLE_DEVICES" not in os.environ:
+        wanted["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as nvidia-smi counts them
     chosen = {key: os.environ.get(key, value) for key, value in wanted.items()}
     return chosen if card is None else chosen | {"CUDA_VISIBLE_DEVICES": card}
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -27,6 +29,9 @@ FASTEST = 1e-3  # seconds of a step, however small: a GPU has to be told each op
 SIDE, SHARE = 1024, 0.5  # of the matrices whose product is timed; of that speed a training reaches on a CPU
 
 
+_log = logging.getLogger(__name__)
+
+
 def precision(work: str, seconds: Callable[[str], float], folder: Path | None) -> str:
     """The fastest one for training.
 
@@ -35,7 +40,11 @@ def precision(work: str, seconds: Callable[[str], float], folder: Path | None) -
     others = _precisions()
     if not others:
         return FLOAT32
-    measured = _once(f"seconds a step of {work}", lambda: {each: seconds(each) for each in (FLOAT32, *others)}, folder)
+
+    def measure() -> dict[str, float]:
+        return {FLOAT32: seconds(FLOAT32)} | {each: _if_possible(seconds, each) for each in others}
+
+    measured = _once(f"seconds a step of {work}", measure, folder)
     gains = {each: measured[FLOAT32] / measured[each] for each in others}
     best = max(gains, key=gains.__getitem__)
     return best if gains[best] >= GAIN else FLOAT32
@@ -51,7 +60,7 @@ def seconds_a_step(program: Program, batches: Batches) -> float:
     """The median of some."""
     train, images = program.model.make_train_function() or program.model.train_function, iter(batches.train(0))
     train(images)  # traces
-    return median(_times(lambda: train(images)))
+    return median(_times(lambda: float(train(images)["loss"])))  # a GPU's is there only when it is read
 
 
 def _precisions() -> Sequence[str]:
@@ -61,6 +70,15 @@ def _precisions() -> Sequence[str]:
         generation = tf.config.experimental.get_device_details(cards[0]).get("compute_capability", (0, 0))
         return ["mixed_bfloat16"] if generation >= (8, 0) else ["mixed_float16"] if generation >= (7, 0) else []
     return ["mixed_bfloat16"] if machine.flags() & {"amx_bf16", "avx512_bf16"} else []
+
+
+def _if_possible(seconds: Callable[[str], float], precision: str) -> float:
+    """Infinite for a network with a layer that cannot do it."""
+    try:
+        return seconds(precision)
+    except Exception as error:
+        _log.warning("trainer.precision=auto does without %s: %s", precision, error)
+        return math.inf
 
 
 def _product() -> float:

@@ -16,7 +16,7 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from sweeper import constraints, feasibility, node, sampler, storage
-from sweeper.errors import ConfigError
+from sweeper.errors import ConfigError, SweeperError
 from sweeper.record import Trial
 from sweeper.secret import without_credentials
 from sweeper.settings import Settings
@@ -182,7 +182,7 @@ def _create(settings: Settings, drawing: BaseSampler, folder: Path) -> tuple[opt
             directions=list(settings.directions),
             load_if_exists=True,
         )
-    except ConfigError:
+    except SweeperError:
         raise
     except Exception as error:  # Optuna's, and those of every kind of database
         raise ConfigError(f"hydra.sweeper.storage={settings.storage} cannot hold the study: {error}") from error

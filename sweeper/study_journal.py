@@ -40,7 +40,8 @@ class _Lines(BaseJournalBackend):
         self._file = open(path, "a+b", buffering=0)  # noqa: SIM115
         self._size = journal.cut_torn_line(self._file)  # bytes
         self._file.seek(0)
-        self._logs = [json.loads(line) for line in self._file.read().splitlines()]  # that Optuna has not read yet
+        lines = enumerate(self._file.read().splitlines(), 1)
+        self._logs = [journal.parse(path, number, line) for number, line in lines]  # that Optuna has not read yet
         self._first = 0  # number of the first of them
         self._unwritten: list[bytes] = []
         self.held = False

@@ -18,7 +18,7 @@ from sweeper.events import Metrics, Report
 from sweeper.record import CONFIG, MODEL
 from sweeper.schedule import Schedule
 from sweeper.secret import without_credentials
-from sweeper.trainer import AUTO, Trainer
+from sweeper.trainer import AUTO, PRECISIONS, Trainer
 
 if TYPE_CHECKING:
     from sweeper.pipeline import Batches
@@ -113,9 +113,17 @@ def settled(cfg: DictConfig, trainer: Trainer) -> Trainer:
         start = prepare(cfg, replace(trainer, precision=precision, steps_per_execution=1))
         return speed.seconds_a_step(Program(start.parts, start.batches.steps), start.batches)
 
+    folder = instances.cache_folder(cfg)
+    if folder is None:
+        raise ConfigError(
+            "trainer.precision=auto keeps what it measures in the folder `cache`, and cache=null. Give a folder, or "
+            f"trainer.precision as one of {', '.join(PRECISIONS)}."
+        )
     shape = "x".join(map(str, instances.dataset(cfg).input_shape))
-    work = f"{instances.word(cfg.model)}, {trainer.batch_size} images of {shape}"
-    return replace(trainer, precision=speed.precision(work, seconds, instances.cache_folder(cfg)))
+    keys = OmegaConf.to_container(cfg.model, resolve=True)
+    network = {key: value for key, value in keys.items() if not isinstance(value, float)}  # a rate changes no speed
+    work = f"{network}, {trainer.batch_size} images of {shape}"
+    return replace(trainer, precision=speed.precision(work, seconds, folder))
 
 
 def prepare(cfg: DictConfig, trainer: Trainer) -> Start:

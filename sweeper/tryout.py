@@ -56,6 +56,9 @@ def try_out(
                     executor.submit(slot, TrialJob(number, space.overrides(corners[number].params), str(number)))
             elif slot in running:
                 number = running.pop(slot)
+                if isinstance(message, Died) and message.by_us:
+                    waiting.append(number)
+                    continue
                 found[number] = _tried(corners[number], message)
         tick(len(found))
     return [found[number] for number in range(len(corners))], start_up

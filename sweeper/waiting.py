@@ -58,4 +58,4 @@ class Waiting:
 
 def _structure(params: Mapping[str, Any]) -> frozenset:
     """What may decide it: anything but a number between others, such as a rate."""
-    return frozenset((key, value) for key, value in params.items() if not isinstance(value, float))
+    return frozenset((key, repr(value)) for key, value in params.items() if not isinstance(value, float))

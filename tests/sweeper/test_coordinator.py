@@ -43,11 +43,17 @@ def test_what_other_slots_say_during_a_call_is_heard():
     assert [slot for slot, _ in slots.jobs] == [0, 1]
 
 
-@pytest.mark.parametrize("end", [Raised(0, "E: no", "no", None), Died(0, "no")])
-def test_a_call_that_fails_says_why_and_another_one_can_follow(end):
-    slots = Slots([Ready(0)], [end, Ready(0)], [Done(0, ())])
+@pytest.mark.parametrize("ends", [[Raised(0, "E: no", "no", None)], [Died(0, "lost"), Died(0, "no")]])
+def test_a_call_that_fails_says_why_and_another_one_can_follow(ends):
+    slots = Slots([Ready(0)], *([end, Ready(0)] for end in ends), [Done(0, ())])
     asking = coordinator(slots)
     with pytest.raises(SweepFailed, match="no"):
         asking.call(print, 1)
     asking.call(print, 2)
-    assert len(slots.jobs) == 2
+    assert [arguments for _, arguments in slots.jobs] == [(1,)] * len(ends) + [(2,)]
+
+
+def test_a_call_whose_slot_is_lost_is_made_in_another_one():
+    slots = Slots([Ready(0), Ready(1)], [Died(0, "lost")], [Done(1, ())])
+    coordinator(slots).call(print, 1)
+    assert slots.jobs == [(0, (1,)), (1, (1,))]

@@ -123,8 +123,17 @@ def test_a_slot_is_given_up_when_the_machine_runs_out_of_memory(executor, monkey
         executor.submit(number, Call(wait_a_while))
     monkeypatch.setattr(capacity, "is_short", lambda: True)
     (died,) = heard(executor, Died)
-    assert (died.slot, died.state) == (ready[1].slot, "KILLED"), "the one that has done least"
+    assert (died.slot, died.by_us) == (ready[1].slot, True), "the one that has done least"
     assert died.reason == "the machine had hardly any memory left, so its slot was given up"
     assert executor.slots == 1
     time.sleep(1)
     assert not executor.wait(0), "the last slot stays, and nothing takes the place of the other"
+
+
+def test_a_command_that_trains_nothing_leaves_no_process_behind_that_holds_its_output(tmp_path):
+    """As `$(python -m sweeper -m typo)` would wait for."""
+    command = [sys.executable, "-c", "from sweeper import forkserver; forkserver.begin(['antigravity_of_ours'])"]
+    (tmp_path / "antigravity_of_ours.py").write_text("import time\ntime.sleep(20)\n")
+    began = time.monotonic()
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    assert time.monotonic() - began < 15

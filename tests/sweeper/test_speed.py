@@ -6,6 +6,7 @@ import pytest
 
 from sweeper import machine, speed
 from sweeper.compose import composed
+from sweeper.errors import ConfigError
 from sweeper.trainer import AUTO
 from sweeper.trial import run
 
@@ -101,3 +102,20 @@ def test_a_trial_tells_what_auto_became(tmp_path):
     assert facts["precision"] in ("float32", "mixed_bfloat16")
     assert facts["steps_per_execution"] == 17, "all steps of an epoch"
     assert (tmp_path / "cache" / speed.NAME).exists()
+
+
+@pytest.mark.usefixtures("two_precisions")
+def test_a_precision_that_the_network_cannot_do_is_no_choice(tmp_path):
+    def seconds(precision):
+        if precision != "float32":
+            raise ValueError("no such kernel")
+        return 0.3
+
+    for _ in range(2):
+        assert speed.precision("work", seconds, tmp_path) == "float32"
+
+
+def test_auto_needs_a_place_to_remember_what_it_measured(tmp_path):
+    cfg = composed(["trainer.epochs=1", f"trainer.precision={AUTO}", "cache=null"])
+    with pytest.raises(ConfigError, match="cache=null"):
+        run(cfg, folder=tmp_path)

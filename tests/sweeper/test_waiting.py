@@ -72,3 +72,8 @@ def test_a_slot_prepares_once_and_then_comes_first(waiting):
     waiting.forget(1)
     waiting.add(1)
     assert waiting.take_to_prepare() == [1]
+
+
+def test_a_list_may_be_a_choice(waiting):
+    assert taken(waiting, [0, 1], {"sizes": [8, 16]}) == 0
+    assert taken(waiting, [1, 0], {"sizes": [8, 16]}) == 0
