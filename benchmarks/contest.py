@@ -83,14 +83,14 @@ def run(contest: Contest, name: str, python: str, budget: float | None = None) -
         given.write_text(json.dumps(asdict(contest) | {"trials": contest.trials()}))
         paths = {"PYTHONPATH": f"{ROOT}{os.pathsep}{CONTESTANTS}", "GIVEN": str(given)}
         environment = os.environ | paths | {"TF_CPP_MIN_LOG_LEVEL": "2"}
-        began, code = time.time(), 0
+        began = time.time()
         process = subprocess.Popen(
             contest.command(name, python), cwd=folder, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
         )
+        code = 0  # of one that is killed, its budget spent
         try:
-            code = process.wait(budget)
-        except subprocess.TimeoutExpired:
-            pass
+            with suppress(subprocess.TimeoutExpired):
+                code = process.wait(budget)
         finally:
             seconds = time.time() - began
             _end(process)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import time
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -19,21 +18,20 @@ from statistics import median
 import paired
 import picture
 import table
+import work
+
+from sweeper import inherited, machine
+from sweeper.process import surroundings
 
 SECONDS = 8.0
-CORES = len(os.sched_getaffinity(0))
+CORES = machine.cores()
 WAYS = {f"{CORES} slots of 1 thread": (CORES, 1), f"1 slot of {CORES} threads": (1, CORES)}
 
 
 def train(overrides: list[str], begin: Barrier, speeds: multiprocessing.Queue) -> None:
     """Puts the images a second of one slot."""
-    from sweeper import instances, trial
-    from sweeper.compose import composed
-    from sweeper.program import Program
-
-    cfg = composed(overrides)
-    start = trial.prepare(cfg, trial.settled(cfg, instances.make(cfg, "trainer")))
-    program, images = Program(start.parts, start.batches.steps), iter(start.batches.train(0))
+    program, batches = work.begun(overrides)
+    images = iter(batches.train(0))
     step = program.model.make_train_function() or program.model.train_function
     step(images)
     begin.wait()
@@ -41,18 +39,17 @@ def train(overrides: list[str], begin: Barrier, speeds: multiprocessing.Queue) -
     while time.perf_counter() - began < SECONDS:
         step(images)
         steps += program.model.steps_per_execution
-    speeds.put(steps * start.parts.trainer.batch_size / (time.perf_counter() - began))
+    speeds.put(steps * batches.train(0).element_spec[0].shape[0] / (time.perf_counter() - began))
 
 
 def together(overrides: list[str], slots: int, threads: int) -> float:
     """Images a second of all slots."""
-    keys = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-    os.environ.update(dict.fromkeys(keys, str(threads)), TF_CPP_MIN_LOG_LEVEL="3")
     context = multiprocessing.get_context("spawn")
     begin, speeds = context.Barrier(slots), context.Queue()
     processes = [context.Process(target=train, args=(overrides, begin, speeds)) for _ in range(slots)]
-    for process in processes:
-        process.start()
+    with inherited.environment(surroundings(threads, None)):
+        for process in processes:
+            process.start()
     for process in processes:
         process.join()
         if process.exitcode:
@@ -68,7 +65,7 @@ def main() -> None:
     args = parser.parse_args()
     rows, bars = [], {}
     for overrides in args.sets:
-        name = " ".join(part.partition("=")[2] for part in overrides if not part.startswith("dataset."))
+        name = work.name(overrides)
         speeds: dict[str, list[float]] = {way: [] for way in WAYS}
         for _ in range(args.runs):
             for way, shape in WAYS.items():

@@ -20,6 +20,9 @@ from statistics import median
 import paired
 import picture
 import table
+import work
+
+from sweeper.process import surroundings
 
 Times = list[tuple[float, float]]  # of a training epoch and of its steps alone, seconds
 
@@ -28,16 +31,11 @@ def turns(overrides: list[str], rounds: int) -> Times:
     import keras
     import tensorflow as tf
 
-    from sweeper import instances, trial
-    from sweeper.compose import composed
     from sweeper.judged import Judged
-    from sweeper.program import Program
 
-    cfg = composed([*overrides, f"trainer.epochs={rounds + 1}"])
-    start = trial.prepare(cfg, trial.settled(cfg, instances.make(cfg, "trainer")))
-    steps = start.batches.steps
-    program = Program(start.parts, steps)
-    ready = iter(tf.data.Dataset.from_tensors(next(iter(start.batches.train(0)))).repeat())
+    program, batches = work.begun([*overrides, f"trainer.epochs={rounds + 1}"])
+    steps = batches.steps
+    ready = iter(tf.data.Dataset.from_tensors(next(iter(batches.train(0)))).repeat())
     found: Times = []
 
     class Turns(keras.callbacks.Callback):
@@ -51,9 +49,9 @@ def turns(overrides: list[str], rounds: int) -> Times:
                 self.model.train_function(ready)
             found.append((trained, time.perf_counter() - began))
 
-    judged = Judged(program, start.batches.train)
+    judged = Judged(program, batches.train)
     program.model.fit(
-        start.batches.train(0),
+        batches.train(0),
         steps_per_epoch=steps,
         epochs=rounds + 1,
         callbacks=[judged, Turns()],
@@ -64,10 +62,8 @@ def turns(overrides: list[str], rounds: int) -> Times:
 
 
 def measured(overrides: list[str], rounds: int) -> Times:
-    one_thread = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), "1")
     command = [sys.executable, __file__, "--once", "--rounds", str(rounds), "--set", *overrides]
-    environment = os.environ | one_thread | {"TF_CPP_MIN_LOG_LEVEL": "2"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | surroundings(1, None))
     if done.returncode:
         sys.exit(f"{' '.join(overrides)} failed:\n{done.stderr[-3000:]}")
     return [tuple(map(float, line.split())) for line in done.stdout.splitlines()]
@@ -87,7 +83,7 @@ def main() -> None:
     shares: dict[str, float] = {}
     rows = []
     for overrides in args.sets:
-        name = " ".join(part.partition("=")[2] for part in overrides if not part.startswith("dataset."))
+        name = work.name(overrides)
         trained, alone = zip(*measured(overrides, args.rounds), strict=True)
         shares[name] = paired.ratio(alone, trained)
         rows.append((name, f"{median(trained):.2f} s", f"{median(alone):.2f} s", f"{shares[name]:.1%}"))

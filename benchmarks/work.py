@@ -1,0 +1,25 @@
+"""What a benchmark trains, as overrides of the command line say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sweeper.pipeline import Batches
+    from sweeper.program import Program
+
+
+def name(overrides: list[str]) -> str:
+    """Their values in a row, but for what belongs to the data set: `alexnet cifar10`."""
+    return " ".join(part.partition("=")[2] for part in overrides if not part.startswith("dataset."))
+
+
+def begun(overrides: list[str]) -> tuple[Program, Batches]:
+    """As a trial begins."""
+    from sweeper import instances, trial
+    from sweeper.compose import composed
+    from sweeper.program import Program
+
+    cfg = composed(overrides)
+    start = trial.prepare(cfg, trial.settled(cfg, instances.make(cfg, "trainer")))
+    return Program(start.parts, start.batches.steps), start.batches
