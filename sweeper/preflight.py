@@ -51,15 +51,15 @@ def measure(cfg: DictConfig) -> Measured:
     """
     _die_first()
     trial.check(cfg)
-    instances.make(cfg, "trainer")
+    trainer = instances.make(cfg, "trainer")
     if cfg.get("cache"):
         cfg.cache = str(Path(HydraConfig.get().sweep.dir) / "cache")
     instances.dataset(cfg)  # into the cache: loaded for the first time, it takes other time and memory than in a trial
     from sweeper import clock, fit, pipeline  # noqa: F401  nothing is imported while something is timed
 
-    trainer = trial.settled(cfg, instances.make(cfg, "trainer"))
+    settled = trial.settled(cfg, trainer)
     _forget_peak()
-    return _measure(cfg, trainer)
+    return _measure(cfg, settled)
 
 
 def _measure(cfg: DictConfig, trainer: Trainer) -> Measured:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.context import BaseContext
+from multiprocessing.context import BaseContext, ForkServerProcess
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -69,7 +69,7 @@ class Process:
         code = self.inner.exitcode
         if code == -signal.SIGKILL and _oom_kills() > self.oom_kills:
             return "killed by the kernel, which had no memory left", "OUT_OF_MEMORY"
-        if code == _UNKNOWN:
+        if code == _UNKNOWN and isinstance(self.inner, ForkServerProcess):
             return "lost, with the process that slots are forked from", "KILLED"
         if code is not None and code < 0:
             return f"killed by {signal.Signals(-code).name}", "KILLED"
