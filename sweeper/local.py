@@ -13,6 +13,7 @@ import psutil
 from sweeper import capacity, machine, process
 from sweeper.errors import ConfigError, SweeperError
 from sweeper.executor import Call, Died, Done, Message, Raised, Ready, Reported, TrialJob
+from sweeper.gpus import Gpus
 from sweeper.process import Process
 
 _WEIGHING = 0.5  # seconds between two looks at the memory of the slots
@@ -37,12 +38,10 @@ class LocalExecutor:
         Raises: ConfigError for a number from 0 down.
         """
         _check(threads=threads, recycle_after=recycle_after, memory_limit=memory_limit)
-        self._gpus, cores = machine.gpus(), machine.cores()
+        names, cores = machine.gpus(), machine.cores()
+        self._gpus = Gpus(names, known=slots is not None)
         self._most = most or cores
-        self.slots = min(slots or len(self._gpus) or cores, self._most)
-        # Cards that have one slot until its first trial shows how much of the memory it takes.
-        self._unmeasured = set() if slots else set(range(len(self._gpus)))
-        self._made_room_for: set[int] = set()  # trials for which a card has one slot less
+        self.slots = min(slots or len(names) or cores, self._most)
         self._given_threads = threads
         self._recycle_after = recycle_after
         self._memory_limit = memory_limit
@@ -56,7 +55,7 @@ class LocalExecutor:
         self._work = work
         self._logs = Path(log_folder)
         self._logs.mkdir(parents=True, exist_ok=True)
-        process.context(self._preload, self._gpus)  # its imports begin
+        process.context(self._preload, self._gpus.names)  # its imports begin
         self._begun = ThreadPoolExecutor(1).submit(self._begin_all)
 
     def submit(self, slot: int, job: TrialJob | Call) -> None:
@@ -117,10 +116,10 @@ class LocalExecutor:
 
     def _begin(self, number: int) -> None:
         """Returns once the process exists: the first one waits for what it is forked from."""
-        card = self._gpus[number % len(self._gpus)] if self._gpus else None
-        surroundings = process.surroundings(self._given_threads or max(1, machine.cores() // self.slots), card)
+        threads = self._given_threads or max(1, machine.cores() // self.slots)
+        surroundings = process.surroundings(threads, self._gpus.of(number))
         try:
-            context = process.context(self._preload, self._gpus)
+            context = process.context(self._preload, self._gpus.names)
             begun = process.begin(context, number, self._work, self._logs, surroundings, self._preload)
         except (EOFError, ConnectionError, psutil.NoSuchProcess) as error:
             modules = ", ".join(self._preload)
@@ -153,25 +152,14 @@ class LocalExecutor:
         return [message]
 
     def _share_card(self, number: int) -> None:
-        """Begins more slots on its card, if one has shown how much of it a trial takes."""
-        cards = len(self._gpus)
-        if not cards or number % cards not in self._unmeasured:
-            return
-        self._unmeasured.remove(number % cards)
-        fit = min(capacity.on_card(self._gpus[number % cards]), machine.cores() // cards)
-        more = range(number % cards + cards, fit * cards, cards)[: self._most - self.slots]
+        more = self._gpus.more(number)[: self._most - self.slots]
         self.slots += len(more)
         for another in more:
             self._begin(another)
 
     def _was_crowded(self, number: int) -> bool:
-        """Whether other slots share its card. A trial that finds no memory for a second time is itself too large."""
-        job, cards = self._processes[number].job, len(self._gpus)
-        beside = [other for other in self._processes if cards and other % cards == number % cards]
-        if len(beside) < 2 or not isinstance(job, TrialJob) or job.number in self._made_room_for:
-            return False
-        self._made_room_for.add(job.number)
-        return True
+        job = self._processes[number].job
+        return isinstance(job, TrialJob) and self._gpus.make_room(number, self._processes, job.number)
 
     def _give_up(self, number: int, reason: str) -> Died:
         """Its trial starts again in another slot, which has more memory then."""
