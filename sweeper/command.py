@@ -23,11 +23,15 @@ def training(overrides: Iterable[str]) -> str:
     return _joined(_program(), _config_flags(sys.argv[1:]), overrides)
 
 
-def resuming(sweep: str) -> str:
-    """What was typed, to go on with this sweep."""
-    named = ("hydra.sweeper.resume=", "hydra.sweep.dir=")
-    typed = (argument for argument in sys.argv[1:] if not argument.startswith(named))
-    return _joined(_program(), typed, [f"hydra.sweeper.resume={sweep}"])
+def resuming(typed: str, sweep: str, key: str = "hydra.sweeper.resume") -> str:
+    """The command that was typed, to go on with this sweep. key: names it."""
+    named = ("hydra.sweeper.resume=", "hydra.sweep.dir=", "hydra.run.dir=")
+    try:
+        words = shlex.split(typed)
+    except ValueError:  # a stranger's journal may hold anything
+        words = typed.split()
+    kept = (word for word in words if not word.startswith(named))
+    return _joined(kept, [f"{key}={sweep}"])
 
 
 def git_commit() -> str | None:

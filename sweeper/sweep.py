@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,13 +22,13 @@ from sweeper.executor import Call, Executor
 from sweeper.failures import SweepFailed
 from sweeper.journal import Journal
 from sweeper.limits import Limits
+from sweeper.mishap import INTERRUPTED
 from sweeper.recorder import Recorder, begin, claim
 from sweeper.settings import Settings
 from sweeper.slot import Work
 from sweeper.space import Space
+from sweeper.stopping import Stopping, sigterm_as_ctrl_c
 from sweeper.study import Study
-
-INTERRUPTED = 130  # what a shell expects of a program that Ctrl-C ended
 
 
 def run(
@@ -76,10 +75,11 @@ def run(
         )
         stack.enter_context(closing(recorder))
         naming, prepare = _naming(config, context), Call(model_log.prepare)
-        coordinator = Coordinator(study, slots, settings, limits, recorder.emit, naming, trials, prepare)
-        failure = _search(coordinator)
-        with _sigterm_as_ctrl_c():
-            if not failure and not coordinator.stop_requested:
+        stopping = Stopping(folder)
+        coordinator = Coordinator(study, slots, settings, limits, stopping, recorder.emit, naming, trials, prepare)
+        failure = _search(coordinator, stopping)
+        with sigterm_as_ctrl_c():
+            if not failure and not stopping.requested:
                 recorder.end("FINISHED", coordinator.time_is_up, in_slot=coordinator.call)
                 return 0
             slots.close()  # before MLflow is waited for: nothing trains on
@@ -157,39 +157,11 @@ def _naming(config: DictConfig, context: HydraContext) -> Callable[[int, list[st
     return (lambda number, overrides: str(number)) if by_number else composed  # to compose takes 0.1 s
 
 
-def _search(coordinator: Coordinator) -> Exception | None:
+def _search(coordinator: Coordinator, stopping: Stopping) -> Exception | None:
     """What ended the search before its time. Even a bug of ours must leave a sweep with its results written."""
     try:
-        with _stopping_on_signals(coordinator):
+        with stopping.on_signals():
             coordinator.run()
     except Exception as error:
         return error
     return None
-
-
-@contextmanager
-def _stopping_on_signals(coordinator: Coordinator) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM asks for a clean end; a second one takes its usual course."""
-
-    def stop(number: int, _: Any) -> None:
-        coordinator.stop_requested = True
-        signal.signal(number, before[number])
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """While the best network is tested and MLflow waited for: either of them ends that alone, and the sweep is told."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
