@@ -22,19 +22,25 @@ COMMANDS = {
     "summary": "list the layers of a network with their parameters and operations",
     "plan": "try the corners of a sweep first: its time, memory and energy, and what in it would fail",
     "leaderboard": "rank the trials of one sweep or of all",
+    "confirm": "train a sweep's best trials anew with fresh seeds, and rank them by the test data",
     "replay": "write to MLflow what it lacks of a sweep",
     "export": "write a trained network as a file for others, checked against the original",
     "predict": "name the class of images with an exported network",
 }
 
 
-def train(cfg: DictConfig, report: Callable[..., bool] | None = None, kept: dict[str, Any] | None = None) -> Any:
+def train(
+    cfg: DictConfig,
+    report: Callable[..., bool] | None = None,
+    kept: dict[str, Any] | None = None,
+    test: bool = False,
+) -> Any:
     """The task that Hydra runs: a trial where a sweep listens to reports, else one training with records of its own."""
     from sweeper import secret, single, trial  # not before: `--help` needs none of it
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     if report:
-        return trial.run(cfg, report, folder, kept)
+        return trial.run(cfg, report, folder, kept, test)
     secret.hide_in_output(HydraConfig.get())
     try:
         return single.run(cfg, folder)

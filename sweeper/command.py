@@ -30,6 +30,30 @@ def resuming(sweep: str) -> str:
     return _joined(_program(), typed, [f"hydra.sweeper.resume={sweep}"])
 
 
+def words(line: str) -> list[str]:
+    """Of a recorded command, the program left out. Empty if it is none."""
+    try:
+        found = shlex.split(line)
+    except ValueError:  # a quotation that does not end: somebody has edited it
+        return []
+    if found[:1] != ["python"]:
+        return found[1:]
+    return found[3:] if found[1:2] == ["-m"] else found[2:]
+
+
+def overrides(line: str) -> list[str]:
+    """Of a command that `training` made."""
+    found = words(line)
+    flags = _config_flags(found)
+    return [word for word in found if word not in flags]
+
+
+def is_ours(line: str) -> bool:
+    """Whether a recorded command is one of `python -m sweeper`, with its own configs alone."""
+    found = words(line)
+    return line.startswith(("python -m sweeper ", "sweeper ")) and not _config_flags(found)
+
+
 def git_commit() -> str | None:
     """The commit of the working folder, with '+changes' behind it where files differ from it; None outside of git."""
     head = _git("rev-parse", "HEAD")

@@ -24,7 +24,14 @@ from sweeper.run_store import FOLDER, RunStore, metrics
 if TYPE_CHECKING:
     from mlflow.entities import Metric
 
-RESULTS = (results.LEADERBOARD, results.RESULTS, journal.NAME)  # in the sweep's folder
+RESULTS = (  # in the sweep's folder
+    results.LEADERBOARD,
+    results.RESULTS,
+    f"{record.CONFIRMATION}.csv",
+    f"{record.CONFIRMATION}.yaml",
+    journal.NAME,
+)
+PICTURES = (results.PARETO, f"{record.CONFIRMATION}.png")
 STATUS = {  # MLflow's word for a state; the tag sweeper.state has the exact one
     "FINISHED": "FINISHED",
     "PRUNED": "KILLED",
@@ -161,7 +168,8 @@ class Runs:
             self._log_best(event)
         for name in RESULTS:
             self._store.upload(self._parent, self._folder / name)
-        self._store.upload_file(self._parent, self._folder / results.PARETO)
+        for name in PICTURES:
+            self._store.upload_file(self._parent, self._folder / name)
         self._store.end(self._parent, STATUS[event.state], event.time)
         self._ledger.complete(None, 0, event.time)
 
