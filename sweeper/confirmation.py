@@ -5,6 +5,7 @@ No test image has met a trial before: what the search chose is judged by what it
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from contextlib import ExitStack, closing, suppress
@@ -68,10 +69,10 @@ def run(
     """
     folder, limits = planned.folder, limits.without_timeout()
     # A seed that fails is a finding of its own; a mistake that all trainings share still ends them.
-    settings = replace(settings, n_trials=planned.total, max_failure_rate=1.0, reuse_duplicates=False, constraints=())
-    started = replace(
-        started, sweep=f"{folder.parent.name}/{FOLDER}", n_trials=planned.total, time=time.time(), arguments=()
-    )
+    free = {"max_failure_rate": math.inf, "reuse_duplicates": False, "constraints": ()}
+    settings = replace(settings, n_trials=planned.total, **free)
+    name = f"{folder.parent.name}/{FOLDER}"
+    started = replace(started, sweep=name, n_trials=planned.total, time=time.time(), arguments=())
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(folder)))
         earlier = None if journal.empty else record.read(folder, curves=False)
@@ -103,21 +104,23 @@ def run(
         slots.close()  # before MLflow is waited for: nothing trains on
         with signals.sigterm_as_ctrl_c():
             if failure:
-                with suppress(OSError):
-                    recorder.leave("FAILED", str(failure))
+                with suppress(OSError):  # what was told is in the journal
+                    _conclude(recorder, folder.parent, "FAILED", str(failure))
                 raise failures.told(failure, folder.parent)
-            stopped = coordinator.stop_requested
-            conclude(folder.parent)
-            reason = "the user stopped it" if stopped else coordinator.time_is_up
-            trouble = recorder.leave("INTERRUPTED" if stopped else "FINISHED", reason)
+            if coordinator.stop_requested:
+                trouble = _conclude(recorder, folder.parent, "INTERRUPTED", "the user stopped it")
+            else:
+                trouble = _conclude(recorder, folder.parent, "FINISHED", coordinator.time_is_up)
         show(folder.parent)
         if trouble:
             print(f"\n{trouble}", file=sys.stderr)
-        return signals.INTERRUPTED if stopped else 0
+        return signals.INTERRUPTED if coordinator.stop_requested else 0
 
 
-def conclude(sweep: Path) -> None:
+def _conclude(recorder: Recorder, sweep: Path, state: str, reason: str | None) -> str | None:
+    """Writes what it has come to. What MLflow lacks of it, for the user."""
     conclusion.write(_verdict(sweep))
+    return recorder.leave(state, reason)
 
 
 def show(sweep: Path) -> None:

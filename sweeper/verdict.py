@@ -78,13 +78,14 @@ def of(sweep: Sweep, anew: Sweep) -> Verdict:
     objective = objectives.of_epochs(names)
     place = names.index(objective)
     direction = sweep.started.directions[place]
-    finished = [training for training in anew.trials if training.state == "FINISHED"]
+    trainings = [training for training in anew.trials if isinstance(training.params.get(SEED), int)]
+    finished = [training for training in trainings if training.state == "FINISHED"]
     test = f"test_{objective.removeprefix('val_')}"
     tested = bool(finished) and all(_is_number(training.facts.get(test)) for training in finished)
     metric = test if tested else objective
 
     def row(trial: Trial) -> Row:
-        own = tuple(training for training in anew.trials if training.params.get(CANDIDATE) == trial.number)
+        own = tuple(training for training in trainings if training.params.get(CANDIDATE) == trial.number)
         ended = [training for training in own if training.state == "FINISHED"]
         validation = {training.params[SEED]: training.values[place] for training in ended}
         judged = {training.params[SEED]: training.facts[metric] for training in ended} if tested else validation
@@ -92,7 +93,7 @@ def of(sweep: Sweep, anew: Sweep) -> Verdict:
         validated = _estimate([value for value in validation.values() if math.isfinite(value)])
         return Row(trial, own, trial.values[place], validated, judged, _estimate(list(judged.values())))
 
-    chosen = {training.params.get(CANDIDATE) for training in anew.trials}
+    chosen = {training.params.get(CANDIDATE) for training in trainings}
     rows = [row(trial) for trial in sweep.ranked() if trial.number in chosen]
     rows.sort(key=lambda row: losses([row.estimate.mean if row.estimate else math.nan], [direction]))
     return Verdict(sweep, anew, objective, metric, direction, tuple(_compared(rows)))
@@ -105,7 +106,8 @@ def sentences(verdict: Verdict) -> Iterator[str]:
     yield from _on_trouble(verdict)
     met = [str(trial.number) for trial in verdict.sweep.trials if trial.tested]
     if met and verdict.tested:
-        yield f"The test images were met once before, by trial {', '.join(met)} at the sweep's end; that chose nothing."
+        once = "once before" if len(met) == 1 else "before"
+        yield f"The test images were met {once}, by trial {', '.join(met)} at the sweep's end; that chose nothing."
 
 
 def _on_winner(verdict: Verdict) -> Iterator[str]:
