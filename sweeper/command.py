@@ -32,10 +32,7 @@ def resuming(sweep: str) -> str:
 
 def words(line: str) -> list[str]:
     """Of a recorded command, the program left out. Empty if it is none."""
-    try:
-        found = shlex.split(line)
-    except ValueError:  # a quotation that does not end: somebody has edited it
-        return []
+    found = _split(line)
     if found[:1] != ["python"]:
         return found[1:]
     return found[3:] if found[1:2] == ["-m"] else found[2:]
@@ -48,6 +45,12 @@ def overrides(line: str) -> list[str]:
     return [word for word in found if word not in flags]
 
 
+def confirming(line: str, *settings: str) -> str:
+    """A recorded command with these settings, and not with its own of the same kind."""
+    own = ("hydra.sweep.dir=", *(f"hydra.sweeper.{key}" for key in ("resume=", "n_trials=", "confirm")))
+    return shlex.join([*(word for word in _split(line) if not word.startswith(own)), *settings])
+
+
 def is_ours(line: str) -> bool:
     """Whether a recorded command is one of `python -m sweeper`, with its own configs alone."""
     found = words(line)
@@ -58,6 +61,13 @@ def git_commit() -> str | None:
     """The commit of the working folder, with '+changes' behind it where files differ from it; None outside of git."""
     head = _git("rev-parse", "HEAD")
     return f"{head}+changes" if head and _git("status", "--porcelain", "--untracked-files=no") else head
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError:  # a quotation that does not end: somebody has edited it
+        return []
 
 
 def _joined(*parts: Iterable[str]) -> str:

@@ -5,10 +5,8 @@ It types the sweep's own command again, as one would in another project, with no
 
 from __future__ import annotations
 
-import shlex
 import sys
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from sweeper import command, record, resume
 from sweeper.errors import ConfigError
@@ -81,13 +79,13 @@ def _typed(sweep: Sweep, args: Namespace) -> list[str]:
         *settings,
         f"hydra.sweeper.direction={direction}",
         *args.overrides,
-        *_confirming(sweep.folder, args, distribution.override("hydra.sweeper.resume", str(sweep.folder))),
+        distribution.override("hydra.sweeper.resume", str(sweep.folder)),
+        *_wanted(args),
     ]
 
 
-def _confirming(folder: Path, args: Namespace, resuming: str) -> list[str]:
+def _wanted(args: Namespace) -> list[str]:
     return [
-        resuming,
         "hydra.sweeper.n_trials=0",
         f"hydra.sweeper.confirm={args.top}",
         f"hydra.sweeper.confirm_seeds={args.seeds}",
@@ -100,9 +98,7 @@ def _check_ours(sweep: Sweep, args: Namespace) -> None:
         raise ConfigError(f"{sweep.folder} is a single training, which no search has chosen. Name a sweep: --sweep ID")
     if command.is_ours(sweep.started.command):
         return
-    ended = ("hydra.sweep.dir=", *(f"hydra.sweeper.{key}" for key in ("resume=", "n_trials=", "confirm")))
-    words = [word for word in command.words(sweep.started.command) if not word.startswith(ended)]
-    again = shlex.join([*words, *_confirming(sweep.folder, args, f"hydra.sweeper.resume={sweep.folder}")])
+    again = command.confirming(sweep.started.command, f"hydra.sweeper.resume={sweep.folder}", *_wanted(args))
     raise ConfigError(
         f"Sweep {sweep.id} was not begun by `python -m sweeper` with its own configs alone. Confirm it by its own "
         f"command: {again}"
