@@ -17,6 +17,7 @@ from sweeper.record import Trial
 from sweeper.retrainings import SEED
 from sweeper.verdict import Row, Verdict
 
+GAP = 2  # spaces between columns
 FIELDS = (  # of a candidate's line, when piped
     "rank",
     "trial",
@@ -59,7 +60,7 @@ def show(found: Verdict, console: Console) -> None:
     else:
         console.print()
         console.print(Text(text.printable(_title(found)), style="bold"))
-        console.print(_table(found))
+        console.print(_table(found, console.width))
         console.print(Text(_legend(found), style="dim"))
     console.print()
     for sentence in verdict.sentences(found):
@@ -81,27 +82,34 @@ def _legend(found: Verdict) -> str:
     return f"search: {found.objective} in the search; {means}; p: against the first, corrected by Holm"
 
 
-def _table(found: Verdict) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    titles = ("search", "fresh", "test") if found.tested else ("search", "mean")
-    for title in ("", "trial", *titles, f"± {LEVEL:.0%}", "p", "seeds", "size"):
+def _table(found: Verdict, width: int) -> Table:
+    """width: characters of the terminal; the parameters are cut short to what is left of them."""
+    means = ("fresh", "test") if found.tested else ("mean",)
+    titles = ["", "trial", "search", *means, f"± {LEVEL:.0%}", "p", "seeds", "size"]
+    lines = [_cells(found, place, row) for place, row in enumerate(found.rows, start=1)]
+    taken = sum(max(map(len, column)) + GAP for column in zip(titles, *lines, strict=True))
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+    for title in titles:
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("params", no_wrap=True, overflow="ellipsis")
-    for place, row in enumerate(found.rows, start=1):
-        means = (row.validated, row.estimate) if found.tested else (row.estimate,)
-        cells = [
-            str(place) if row.estimate else "-",
-            str(row.trial.number),
-            text.value(row.searched),
-            *(text.value(mean.mean) if mean else "-" for mean in means),
-            f"{row.estimate.margin:.4f}" if row.estimate else "-",
-            "" if row.p is None else "< 0.001" if row.p < 0.001 else f"{row.p:.2g}",
-            str(len(row.judged)),
-            text.size(row.parameters) if isinstance(row.parameters, int) else "",
-            text.params(row.trial.params),
-        ]
-        table.add_row(*map(Text, map(text.printable, cells)))
+    table.add_column("params", no_wrap=True, overflow="ellipsis", max_width=max(len("params"), width - taken))
+    for row, line in zip(found.rows, lines, strict=True):
+        table.add_row(*map(Text, (*line, text.printable(text.params(row.trial.params)))))
     return table
+
+
+def _cells(found: Verdict, place: int, row: Row) -> list[str]:
+    """Of a line, as `_table` shows it."""
+    means = (row.validated, row.estimate) if found.tested else (row.estimate,)
+    return [
+        str(place) if row.estimate else "-",
+        str(row.trial.number),
+        text.value(row.searched),
+        *(text.value(mean.mean) if mean else "-" for mean in means),
+        text.value(row.estimate.margin) if row.estimate else "-",
+        "" if row.p is None else "< 0.001" if row.p < 0.001 else f"{row.p:.2g}",
+        str(len(row.judged)),
+        text.size(row.parameters) if isinstance(row.parameters, int) else "",
+    ]
 
 
 def _lines(found: Verdict) -> Iterator[tuple[Any, ...]]:
