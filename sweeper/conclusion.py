@@ -73,7 +73,7 @@ def show(found: Verdict, console: Console) -> None:
 def _title(found: Verdict) -> str:
     better = "higher" if found.direction == "maximize" else "lower"
     trials = "1 trial" if len(found.rows) == 1 else f"{len(found.rows)} trials"
-    return f"{trials} of {found.sweep.id} with {len(found.seeds)} fresh seeds, {found.metric} ({better} is better)"
+    return f"{found.sweep.id}: {trials}, {len(found.seeds)} fresh seeds, {found.metric} ({better} is better)"
 
 
 def _legend(found: Verdict) -> str:

@@ -26,6 +26,7 @@ BLUE, RED, GRAY = "#2563a8", "#c8372d", "#8a8a8a"
 ANNOTATED = 20  # classes up to which a confusion matrix has room for numbers
 GRID = (5, 8)  # rows and columns of predictions
 PAIRS = 3  # of objectives beside each other
+BESIDE = 0.18  # of a line, that the dots of its seeds are below their mean
 WIDE = 30  # largest value to smallest, from which on an axis is logarithmic
 
 
@@ -189,7 +190,7 @@ def confirmation(rows: Sequence[Confirmed], metric: str, objective: str) -> Figu
     figure = _figure(7.5, 1.5 + 0.5 * len(rows))
     axis = figure.subplots()
     places = range(len(rows))
-    seeds = [(value, place) for place, row in zip(places, rows, strict=True) for value in row.values]
+    seeds = [(value, place + BESIDE) for place, row in zip(places, rows, strict=True) for value in row.values]
     axis.scatter(*zip(*seeds, strict=True), s=22, color=GRAY, alpha=0.7, label="a seed")
     means, margins = [row.mean for row in rows], [row.margin for row in rows]
     axis.errorbar(means, places, xerr=margins, fmt="o", color=BLUE, capsize=4, label="mean, 95 % interval")

@@ -220,8 +220,9 @@ def _objectives(values: tuple[float, ...] | None) -> dict[str, float]:
 
 
 def _numbers(facts: dict[str, Any]) -> dict[str, float]:
-    """Below `trial/`, where no metric of an epoch is."""
-    return {f"trial/{key}": fact for key, fact in facts.items() if isinstance(fact, Real)}
+    """Below `trial/`, where no metric of an epoch is; what was tested goes by the names of `_log_test`."""
+    numbers = {key: fact for key, fact in facts.items() if isinstance(fact, Real)}
+    return {key if key.startswith("test_") else f"trial/{key}": fact for key, fact in numbers.items()}
 
 
 def _config(folder: Path) -> dict[str, Any]:

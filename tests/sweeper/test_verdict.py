@@ -196,7 +196,7 @@ def test_the_table_fits_eighty_columns(confirmed):
     file = io.StringIO()
     conclusion.show(confirmed(TESTED), Console(file=file, force_terminal=True, width=80, color_system=None))
     title, header, first, *_ = (line for line in file.getvalue().splitlines() if line)
-    assert title == "3 trials of monday with 5 fresh seeds, test_accuracy (higher is better)"
+    assert title == "monday: 3 trials, 5 fresh seeds, test_accuracy (higher is better)"
     assert header.split() == ["trial", "search", "fresh", "test", "±", "95%", "p", "seeds", "size", "params"]
     assert first.split()[:7] == ["1", "1", "0.9800", "0.9680", "0.9180", "0.0104", "5"]
     table = file.getvalue().splitlines()[1:7]
