@@ -119,6 +119,14 @@ def stopped():
     return trials() if Path("sweep", journal.NAME).exists() and Path("sweep", journal.NAME).stat().st_size else ()
 
 
+def test_a_timeout_ends_the_search_and_not_its_confirmation(sweep):
+    task = (X, "pause=0.2", "hydra.sweeper.n_trials=100", "hydra/sweeper/pruner=none", "hydra.sweeper.timeout=5")
+    code, output = sweep(*task, *confirming(2, 2))
+    assert code == 0, output
+    assert 2 <= len(trials()) < 100
+    assert [training.state for training in record.read(CONFIRM).trials] == ["FINISHED"] * 4
+
+
 def test_only_a_confirmation_asks_a_task_for_test_values(sweep):
     code, output = sweep(*LIGHT, "judges=true", *confirming(2, 2))
     assert code == 0, output
@@ -222,6 +230,18 @@ def test_what_cannot_be_confirmed_is_refused_in_a_sentence(arguments, complaint,
         main()
     assert end.value.code == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_a_setting_that_a_journal_names_is_not_typed_again(write_sweep, monkeypatch, capsys):
+    """A sweep's folder may be a stranger's, and Hydra calls what its own settings name."""
+    theirs = write_sweep("theirs", ("FINISHED", 0.9)) / journal.NAME
+    typed = '"arguments":["hydra.callbacks.theirs._target_=os.abort"]'
+    theirs.write_text(theirs.read_text().replace('"arguments":[]', typed))
+    monkeypatch.setattr(sys, "argv", ["sweeper", "confirm"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert "'hydra.callbacks.theirs._target_=os.abort' was typed" in capsys.readouterr().err
 
 
 def test_where_no_sweep_lies_none_is_confirmed(tmp_path, monkeypatch, capsys):
