@@ -4,7 +4,8 @@ import sys
 
 from sweeper import forkserver, machine
 
-PRELOAD = ("sweeper.trial", "sweeper.fit")  # as hydra.sweeper.executor.preload in conf/config.yaml, not composed yet
+# As hydra.sweeper.executor.preload in conf/config.yaml, which is not composed yet.
+PRELOAD = ("sweeper.lean", "sweeper.trial", "sweeper.fit")
 
 ONLY_TOLD = {"-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--info"}  # nothing is trained
 

@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from sweeper import plugin
-from sweeper.errors import SweeperError
+from sweeper import completion, mishap, plugin
 
 COMMANDS = {
-    "show": "draw a picture of a data set, or of what an augmentation makes of it",
-    "summary": "list the layers of a network with their parameters and operations",
-    "plan": "try the corners of a sweep first: its time, memory and energy, and what in it would fail",
+    "show": "draw a data set, or what an augmentation makes of it",
+    "summary": "list the layers of a network, their parameters and operations",
+    "plan": "tell what a sweep will cost, and what in it would fail",
+    "status": "follow a sweep that runs, from another terminal",
+    "stop": "end a sweep that runs, with everything told and saved",
     "leaderboard": "rank the trials of one sweep or of all",
     "confirm": "train a sweep's best trials anew with fresh seeds, and rank them by the test data",
+    "ui": "open MLflow's pages of the sweeps, for this machine alone",
+    "reproduce": "train a trial again, and tell whether it gives the same",
     "replay": "write to MLflow what it lacks of a sweep",
-    "export": "write a trained network as a file for others, checked against the original",
-    "predict": "name the class of images with an exported network",
+    "export": "write a trained network as a file for others, checked",
+    "predict": "name the classes of images with an exported network",
 }
+OVERVIEW = """Trains and searches Keras image classifiers.
+
+  python -m sweeper                                 train once
+  python -m sweeper -m model=custom hparams=search  search: many trials, one leaderboard
+  python -m sweeper COMMAND --help                  one of these:
+"""
 
 
 def train(
@@ -44,18 +55,20 @@ def train(
     secret.hide_in_output(HydraConfig.get())
     try:
         return single.run(cfg, folder)
-    except SweeperError as error:
-        if "HYDRA_FULL_ERROR" in os.environ:
-            raise
-        sys.exit(_told(error))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except (Exception, KeyboardInterrupt) as error:
+        sys.exit(mishap.tell(error, folder))
 
 
 def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors of TensorFlow only
-    if len(sys.argv) > 1 and sys.argv[1] in COMMANDS:
-        sys.exit(_command(sys.argv[1], sys.argv[2:]))
+    if completion.is_asked(sys.argv) and not completion.offer(COMMANDS, _parser):
+        return
+    first = sys.argv[1] if len(sys.argv) > 1 else ""
+    if first in COMMANDS:
+        sys.exit(_command(first, sys.argv[2:]))
+    _check_is_command(first)
+    if {"-h", "--help"} & set(sys.argv):
+        print(_overview())
     plugin.register()
     try:
         hydra.main(version_base="1.3", config_path="pkg://sweeper.conf", config_name="config")(train)()
@@ -64,16 +77,32 @@ def main() -> None:
         sys.exit(2 if end.code == 1 and not composed else end.code)  # Hydra says 1 also of a bad command line
 
 
+def _overview() -> str:
+    return "\n".join([OVERVIEW, *(f"  {name:12} {what}" for name, what in COMMANDS.items()), ""])
+
+
+def _check_is_command(word: str) -> None:
+    """Exits if it can only be a command, and there is none of that name: Hydra would speak of an override."""
+    if "=" in word or not word.isidentifier():
+        return
+    near = difflib.get_close_matches(word, COMMANDS, 1)
+    meant = f"Do you mean {near[0]}?" if near else f"Give one of {', '.join(COMMANDS)}, or KEY=VALUE."
+    print(f"python -m sweeper {word}: no such command. {meant}", file=sys.stderr)
+    sys.exit(2)
+
+
 def _command(name: str, arguments: list[str]) -> int:
-    command = importlib.import_module(f"sweeper.{name}")
-    parser = argparse.ArgumentParser(prog=f"python -m sweeper {name}", description=COMMANDS[name])
-    command.add_arguments(parser)
     try:
-        return command.run(parser.parse_args(arguments))
-    except SweeperError as error:
-        return _told(error)
+        return _module(name).run(_parser(name).parse_args(arguments))
+    except (Exception, KeyboardInterrupt) as error:
+        return mishap.tell(error)
 
 
-def _told(error: SweeperError) -> int:
-    print(f"\n{error}", file=sys.stderr)
-    return error.exit_code
+def _parser(name: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m sweeper {name}")
+    _module(name).add_arguments(parser)
+    return parser
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"sweeper.{name}")

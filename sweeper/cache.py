@@ -21,7 +21,7 @@ import numpy as np
 
 from sweeper.data import Dataset, Split
 
-VERSION = 1  # of what lies in an entry
+VERSION = 2  # of what lies in an entry
 LIMIT = 8e9  # bytes; beyond them the entries that were not used for longest are removed
 SPLITS = ("train", "validation", "test")
 NAMES = "*-" + "[0-9a-f]" * 16  # of entries; the user may keep other things in the folder, a uv.lock or a dataset.json

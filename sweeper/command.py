@@ -23,15 +23,15 @@ def training(overrides: Iterable[str]) -> str:
     return _joined(_program(), _config_flags(sys.argv[1:]), overrides)
 
 
-def resuming(sweep: str) -> str:
-    """What was typed, to go on with this sweep."""
-    named = ("hydra.sweeper.resume=", "hydra.sweep.dir=")
-    typed = (argument for argument in sys.argv[1:] if not argument.startswith(named))
-    return _joined(_program(), typed, [f"hydra.sweeper.resume={sweep}"])
+def resuming(typed: str, sweep: str, key: str = "hydra.sweeper.resume") -> str:
+    """The command that was typed, to go on with this sweep. key: names it."""
+    named = ("hydra.sweeper.resume=", "hydra.sweep.dir=", "hydra.run.dir=")
+    kept = (word for word in _split(typed) if not word.startswith(named))
+    return _joined(kept, [f"{key}={sweep}"])
 
 
 def words(line: str) -> list[str]:
-    """Of a recorded command, the program left out. Empty if it is none."""
+    """Of a recorded command, the program left out."""
     found = _split(line)
     if found[:1] != ["python"]:
         return found[1:]
@@ -66,8 +66,8 @@ def git_commit() -> str | None:
 def _split(line: str) -> list[str]:
     try:
         return shlex.split(line)
-    except ValueError:  # a quotation that does not end: somebody has edited it
-        return []
+    except ValueError:  # a stranger's journal may hold anything
+        return line.split()
 
 
 def _joined(*parts: Iterable[str]) -> str:

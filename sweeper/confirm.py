@@ -94,7 +94,7 @@ def _wanted(args: Namespace) -> list[str]:
 
 def _check_ours(sweep: Sweep, args: Namespace) -> None:
     """Raises: ConfigError if its command is none of `python -m sweeper`, or finds configs of the user's own."""
-    if all(trial.subdir == "." for trial in sweep.trials):
+    if sweep.is_single:
         raise ConfigError(f"{sweep.folder} is a single training, which no search has chosen. Name a sweep: --sweep ID")
     if command.is_ours(sweep.started.command):
         return

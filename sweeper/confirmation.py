@@ -15,17 +15,19 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from sweeper import conclusion, failures, record, retrainings, signals, verdict
+from sweeper import conclusion, failures, record, retrainings, verdict
 from sweeper.coordinator import Coordinator
 from sweeper.errors import ConfigError
 from sweeper.events import SweepStarted
 from sweeper.executor import Executor
 from sweeper.journal import Journal
 from sweeper.limits import Limits
+from sweeper.mishap import INTERRUPTED
 from sweeper.recorder import Recorder
 from sweeper.retrainings import FOLDER, SEED, Retrainings
 from sweeper.settings import Settings
 from sweeper.space import Space
+from sweeper.stopping import Stopping, sigterm_as_ctrl_c
 from sweeper.tracking import Tracking
 from sweeper.waiting import Waiting
 
@@ -60,6 +62,7 @@ def run(
     slots: Executor,
     waiting: Waiting,
     limits: Limits,
+    stopping: Stopping,
     followed: Tracking,
 ) -> int:
     """Trains what lacks, and says what that comes to; returns the exit code.
@@ -93,28 +96,29 @@ def run(
             slots,
             settings,
             limits,
+            stopping,
             recorder.emit,
             lambda number, _: str(number),
             earlier.trials if earlier else (),
             waiting=waiting,
             within=FOLDER,
         )
-        failure = signals.run(coordinator)
+        failure = coordinator.ended_by()
         recorder.close()
         slots.close()  # before MLflow is waited for: nothing trains on
-        with signals.sigterm_as_ctrl_c():
+        with sigterm_as_ctrl_c():
             if failure:
                 with suppress(OSError):  # what was told is in the journal
                     _conclude(recorder, folder.parent, "FAILED", str(failure))
                 raise failures.told(failure, folder.parent)
-            if coordinator.stop_requested:
+            if stopping.requested:
                 trouble = _conclude(recorder, folder.parent, "INTERRUPTED", "the user stopped it")
             else:
                 trouble = _conclude(recorder, folder.parent, "FINISHED", coordinator.time_is_up)
         show(folder.parent)
         if trouble:
             print(f"\n{trouble}", file=sys.stderr)
-        return signals.INTERRUPTED if coordinator.stop_requested else 0
+        return INTERRUPTED if stopping.requested else 0
 
 
 def _conclude(recorder: Recorder, sweep: Path, state: str, reason: str | None) -> str | None:

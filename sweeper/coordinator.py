@@ -20,6 +20,7 @@ from sweeper.record import Trial
 from sweeper.retrainings import Retrainings
 from sweeper.settings import Settings
 from sweeper.states import OPEN
+from sweeper.stopping import Stopping
 from sweeper.study import Proposal, Study
 from sweeper.waiting import Waiting
 
@@ -43,6 +44,7 @@ class Coordinator:
         executor: Executor,
         settings: Settings,
         limits: Limits,
+        stopping: Stopping,
         emit: Callable[[Event], None],
         subdir: Callable[[int, list[str]], str],
         earlier: Sequence[Trial] = (),
@@ -56,7 +58,8 @@ class Coordinator:
         waiting: the slots that an earlier coordinator has left waiting.
         within: the folder, in that of the slots' sweep, that `subdir` is in.
         """
-        self._study, self._executor, self._settings, self._limits = study, executor, settings, limits
+        self._study, self._executor, self._settings = study, executor, settings
+        self._limits, self._stopping = limits, stopping
         self._emit, self._subdir = emit, subdir
         self._waiting = Waiting() if waiting is None else waiting
         self._within = within
@@ -67,7 +70,6 @@ class Coordinator:
         self._duplicates = Duplicates(earlier)
         self._again = deque(self._open(earlier))
         self._asked = len(earlier) + sum(attempt.number == 0 for attempt in self._again)
-        self.stop_requested = False
 
     def _open(self, earlier: Sequence[Trial]) -> list[_Attempt]:
         """What sessions before have not ended: with the attempt after their last one, in the same folder."""
@@ -80,7 +82,7 @@ class Coordinator:
         return attempts
 
     def run(self) -> None:
-        """Until n_trials are told, or `stop_requested`, or time is up; then running trials end as INTERRUPTED.
+        """Until n_trials are told, or a stop is requested, or time is up; then running trials end as INTERRUPTED.
 
         Raises: SweepFailed if it makes no sense to go on; all that ran is told and written by then.
         """
@@ -95,6 +97,15 @@ class Coordinator:
                 self._abandoned.append(slot)
                 self._end(self._running.pop(slot), outcome.INTERRUPTED)
 
+    def ended_by(self) -> Exception | None:
+        """Runs; what ended it before its time. Even a bug of ours must leave a sweep with its results written."""
+        try:
+            with self._stopping.on_signals():
+                self.run()
+        except Exception as error:
+            return error
+        return None
+
     @property
     def time_is_up(self) -> str | None:
         """Why not all trials ran, if that is so."""
@@ -104,7 +115,7 @@ class Coordinator:
         return f"hydra.sweeper.{limit}={getattr(self._settings, limit)} was reached"
 
     def _is_over(self) -> bool:
-        return self.stop_requested or self._limits.is_over() or not (self._running or self._may_start())
+        return self._stopping.requested or self._limits.is_over() or not (self._running or self._may_start())
 
     def _may_start(self) -> bool:
         return self._limits.may_start() and bool(self._again or self._asked < self._settings.n_trials)
@@ -138,7 +149,7 @@ class Coordinator:
         return heard
 
     def _fill_slots(self) -> None:
-        while self._waiting and self._may_start() and not self.stop_requested:
+        while self._waiting and self._may_start() and not self._stopping.requested:
             attempt = self._again.popleft() if self._again else self._ask()
             same = self._duplicates.of(attempt.proposal.params) if self._settings.reuse_duplicates else None
             if same:

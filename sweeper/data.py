@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ class Dataset:
     mean: tuple[float, ...]  # per channel over the training pixels, in 0..255
     std: tuple[float, ...]
     drawn: bool = False  # each epoch draws every training label anew from its distribution
+    fingerprint: str = ""  # of all images and labels in their order; empty: not taken
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -74,7 +76,17 @@ def assemble(
     for name, size in sizes.items():
         if not size:
             raise DataError(f"The {name} split is empty: {sizes}. Give the data set more images, or other fractions.")
-    return Dataset(train, validation, test, tuple(map(str, classes)), *_statistics(train.images))
+    statistics, fingerprint = _statistics(train.images), _fingerprint(train, validation, test)
+    return Dataset(train, validation, test, tuple(map(str, classes)), *statistics, fingerprint=fingerprint)
+
+
+def _fingerprint(*splits: Split) -> str:
+    """16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for array in (array for split in splits for array in (split.images, split.labels)):
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()[:16]
 
 
 def existing(path: str | Path, key: str) -> Path:

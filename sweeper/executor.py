@@ -52,7 +52,7 @@ class Done:
 class Raised:
     slot: int
     reason: str  # the exception's class and message
-    told: str  # what helps the user most: the message of a SweeperError, the traceback of any other
+    told: str  # for the user: the message of a SweeperError; of any other what led to it, and where its traceback is
     place: str | None  # where it was raised: the same place again means the same mistake; None for a matter of chance
     state: State = "FAILED"  # or a more exact one; INTERRUPTED: no fault of the trial, the sweep cannot go on
 

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
-import math
-import os
 import re
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, fields
-from io import FileIO
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO, get_args
+from typing import Any, get_args
 
-from sweeper import typed
+from sweeper import jsonl, typed
 from sweeper.errors import ConfigError, DataError
 from sweeper.events import EpochReported, Event
 from sweeper.secret import hide
-from sweeper.typed import Row
 
 NAME = "trials.jsonl"
 KINDS = {kind.__name__: kind for kind in get_args(Event)}
 _EPOCH = re.compile(rb'{"event":"EpochReported","trial":(\d+),')  # how `write` begins the lines that are nine in ten
 _LATEST = 1e11  # seconds since 1970; a time beyond it is none
+_PAUSE = 0.25  # seconds between two looks at what is added
 
 
 class Journal:
@@ -50,7 +47,7 @@ class Journal:
                 f"{folder} is in use by another sweep. "
                 "Wait for it, or give this one a folder of its own: hydra.sweep.dir=multirun/NAME"
             ) from None
-        self.size = cut_torn_line(self._file)  # bytes
+        self.size = jsonl.cut_torn_line(self._file)  # bytes
 
     @property
     def empty(self) -> bool:
@@ -60,7 +57,7 @@ class Journal:
         """All of it or nothing. Raises: OSError if the disk is full."""
         row = {"event": type(event).__name__} | hide(asdict(event))
         line = json.dumps(row, default=_plain, separators=(",", ":")).encode() + b"\n"
-        append(self._file, line, self.size, sync=not isinstance(event, EpochReported))
+        jsonl.append(self._file, line, self.size, sync=not isinstance(event, EpochReported))
         self.size += len(line)
 
     def close(self) -> None:
@@ -70,29 +67,6 @@ class Journal:
             if self._made and not any(self._path.parent.iterdir()):
                 self._path.parent.rmdir()
         self._file.close()
-
-
-def append(file: FileIO, lines: bytes, size: int, *, sync: bool) -> None:
-    """All of it or nothing. size: bytes of the file. sync: on the disk when it returns.
-
-    Raises: OSError if the disk is full.
-    """
-    try:
-        if file.write(lines) < len(lines):  # what had room
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
-        if sync:
-            os.fsync(file.fileno())
-    except OSError:
-        file.truncate(size)
-        raise
-
-
-def cut_torn_line(file: BinaryIO) -> int:
-    """Cuts what a crash left of a last line in the middle of writing it; returns the bytes that stay."""
-    file.seek(0)
-    whole = file.read().rfind(b"\n") + 1
-    file.truncate(whole)
-    return whole
 
 
 def in_use(folder: Path) -> bool:
@@ -113,71 +87,49 @@ def read(folder: Path, *, epochs: bool | Callable[[int], bool] = True, until: in
     Raises: FileNotFoundError if the folder holds no journal, DataError naming the line if one is damaged.
     """
     path = folder / NAME
-    for number, line in lines(path, until):
+    for number, line in jsonl.lines(path, until):
         epoch = _EPOCH.match(line)
         if epoch and not (epochs(int(epoch[1])) if callable(epochs) else epochs):
             continue
-        row = parse(path, number, line)
-        kind = KINDS.get(str(row.pop("event", None)))
-        if kind is None:
-            continue
-        try:
-            event = typed.make(kind, row)
-            if not 0 <= event.time < _LATEST:
-                raise TypeError(f"time is {event.time}, not of this age")
-        except TypeError as error:  # a field too many or too few, or of another type
-            raise DataError(
-                f"{path}, line {number}: {error}. Another version wrote it: read it with that one."
-            ) from None
-        yield event
+        event = _event(path, number, line)
+        if event:
+            yield event
 
 
-def rows(path: Path, kind: type[Row]) -> Iterator[Row]:
-    """A .jsonl file as dataclasses; what they have no field for is left out. Nothing if there is no such file.
+def follow(folder: Path) -> Iterator[Event]:
+    """The events so far, and then each that is added, as long as a coordinator holds this folder's journal.
 
-    Raises: DataError naming the line if one is damaged.
+    Raises: FileNotFoundError and DataError as `read`.
     """
-    known = {field.name for field in fields(kind)}
-    for number, line in lines(path) if path.exists() else ():
-        row = parse(path, number, line)
-        try:
-            yield typed.make(kind, {key: value for key, value in row.items() if key in known})
-        except TypeError as error:
-            raise DataError(f"{path}, line {number}: {error}. Delete that line.") from None
+    path, number, line = folder / NAME, 0, b""
+    with open(path, "rb") as file:
+        while True:
+            held = in_use(folder)  # asked first: what it wrote last is read below
+            for part in file:
+                line += part
+                if line.endswith(b"\n"):  # else it is being written
+                    number += 1
+                    event, line = _event(path, number, line), b""
+                    if event:
+                        yield event
+            if not held:
+                return
+            time.sleep(_PAUSE)
 
 
-def lines(path: Path, until: int | None = None) -> Iterator[tuple[int, bytes]]:
-    """The whole lines of a .jsonl file with their numbers from 1. A torn last line is left out, and what lies after
-    the first `until` bytes.
-
-    Raises: FileNotFoundError if there is none, DataError if it cannot be read.
-    """
-    if path.exists() and not path.is_file():  # to open a pipe would wait for ever
-        raise DataError(f"{path} is no file. Move it away.")
-    left = math.inf if until is None else until
+def _event(path: Path, number: int, line: bytes) -> Event | None:
+    """Of a line. None if only a newer version knows its kind. Raises: DataError as `read`."""
+    row = jsonl.parse(path, number, line)
+    kind = KINDS.get(str(row.pop("event", None)))
+    if kind is None:
+        return None
     try:
-        with open(path, "rb") as file:
-            for number, line in enumerate(file, start=1):
-                left -= len(line)
-                if left < 0 or not line.endswith(b"\n"):
-                    return
-                yield number, line
-    except PermissionError:
-        raise DataError(f"{path} may not be read by you. Ask whom it belongs to.") from None
-
-
-def parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
-    """Raises: DataError if the line is not a JSON object."""
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        row = None
-    if not isinstance(row, dict):
-        raise DataError(
-            f"{path}, line {number} is damaged: {line.decode(errors='replace').strip()[:60]!r} is not a JSON object. "
-            "Delete that line: every other one stands for itself."
-        )
-    return row
+        event = typed.make(kind, row)
+        if not 0 <= event.time < _LATEST:
+            raise TypeError(f"time is {event.time}, not of this age")
+    except TypeError as error:  # a field too many or too few, or of another type
+        raise DataError(f"{path}, line {number}: {error}. Another version wrote it: read it with that one.") from None
+    return event
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from sweeper import journal, record
+from sweeper import jsonl, record
 
 
 class Ledger:
@@ -22,10 +22,10 @@ class Ledger:
         self._runs: dict[tuple[int | None, int], str] = {}
         self._mirrored: dict[tuple[int | None, int], set[float]] = {}
         if self._path.exists():
-            for run in journal.rows(self._path, record.Run):
+            for run in jsonl.rows(self._path, record.Run):
                 self._take(run)
             with open(self._path, "r+b") as file:
-                journal.cut_torn_line(file)
+                jsonl.cut_torn_line(file)
 
     def __len__(self) -> int:
         return len(self._runs)

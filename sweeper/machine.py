@@ -25,12 +25,17 @@ def flags() -> set[str]:
     return set(_processor("flags").split())
 
 
+def threads() -> int:
+    """That one operation of TensorFlow may use in this process."""
+    given = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    return int(given) if given.isdecimal() and int(given) else cores()
+
+
 def name() -> str:
     """Equal for machines, and shares of one, that train at the same speed: `Intel(R) Xeon(R), 2 threads`."""
-    threads = os.environ.get("TF_NUM_INTRAOP_THREADS") or cores()
     cards = {_value(path, "Model") for path in Path("/proc/driver/nvidia/gpus").glob("*/information")}
     kind = ", ".join(sorted(flags() & {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}))
-    return "; ".join((_processor("model name"), kind, f"{threads} threads", *(sorted(cards) if gpus() else ())))
+    return "; ".join((_processor("model name"), kind, f"{threads()} threads", *(sorted(cards) if gpus() else ())))
 
 
 def _processor(key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +38,12 @@ def read(path: Path, advice: str) -> dict[str, Any]:
     if not isinstance(plain, dict) or not all(isinstance(key, str) for key in plain):
         raise DataError(f"{path} is damaged: it holds no mapping of names to values. {advice}")
     return plain
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """`{"trainer": {"epochs": 3}}` as ("trainer.epochs", 3). A list is one value."""
+    if not isinstance(value, dict):
+        yield path, value
+        return
+    for key, part in value.items():
+        yield from leaves(part, f"{path}.{key}" if path else str(key))

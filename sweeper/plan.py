@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from sweeper.tryout import Tried
 
 GB = 1e9  # bytes
-INTERRUPTED = 130
 FIELDS = (
     "params",
     "parameters",
@@ -64,12 +63,9 @@ def run(args: Namespace) -> int:
         raise ConfigError(f"--watts {args.watts:g}: give what the machine draws, a number above 0.")
     from sweeper import energy, forecast, prospect  # Optuna starts here
 
-    try:
-        with tempfile.TemporaryDirectory(prefix="sweeper-plan-", ignore_cleanup_errors=True) as folder:
-            planned, meter = prospect.read(args.overrides, Path(folder)), energy.Meter()
-            tried, start_up = _tried(planned, args.most, meter, Path(folder))
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    with tempfile.TemporaryDirectory(prefix="sweeper-plan-", ignore_cleanup_errors=True) as folder:
+        planned, meter = prospect.read(args.overrides, Path(folder)), energy.Meter()
+        tried, start_up = _tried(planned, args.most, meter, Path(folder))
     power = energy.Power(args.watts, "--watts") if args.watts else meter.power(machine.cores())
     measured = [one.measured for one in tried if one.measured]
     slots = planned.executor.slots

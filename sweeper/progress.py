@@ -47,20 +47,24 @@ class Progress:
         n_trials: int,
         metric: str,
         directions: tuple[str, ...],
-        slots: int,
+        slots: int | None,
         *,
+        began: float | None = None,
         before: Iterable[Trial] = (),
         limits: Limits | None = None,
         console: Console | None = None,
     ):
-        """before: the trials of the sessions before, when a sweep is resumed."""
+        """slots: None if unknown. began: seconds since 1970, None is now.
+
+        before: the trials of the sessions before, when a sweep is resumed.
+        """
         self._n_trials, self._directions, self._slots = n_trials, directions, slots
         self._metrics = objectives.split(metric, len(directions))
         self._trials = {trial.number: _shown(trial, directions) for trial in before}
         self._crashes, self._limits = 0, limits
         self._console = console or Console(highlight=False)
         self._live = Live(self, console=self._console, refresh_per_second=REFRESHES)
-        self._began = time.time()
+        self._began = time.time() if began is None else began
 
     def write(self, event: Event) -> None:
         try:
@@ -94,7 +98,7 @@ class Progress:
                 self._end(event)
 
     def _start(self, event: SweepStarted) -> None:
-        work = f"{_count(self._n_trials, 'trial')} on {_count(self._slots, 'slot')}"
+        work = _count(self._n_trials, "trial") + (f" on {_count(self._slots, 'slot')}" if self._slots else "")
         wanted = (" ".join(pair) for pair in zip(self._directions, self._metrics, strict=True))
         limit = self._limits.left if self._limits else None
         until = "" if limit is None else f", for {text.clock(limit)} at most"
@@ -202,7 +206,7 @@ class Progress:
         running = [trial for trial in trials if trial.state == "RUNNING"]
         under_way = sum(max(0.0, mean - (time.time() - trial.started)) for trial in running)
         waiting = max(0, self._n_trials - _ended(trials) - len(running))
-        return (mean * waiting + under_way) / max(self._slots, len(running))  # a card may hold more
+        return (mean * waiting + under_way) / max(self._slots or 1, len(running))  # a card may hold more
 
 
 def _shown(trial: Trial, directions: tuple[str, ...]) -> _Shown:

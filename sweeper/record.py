@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from sweeper import journal, pareto
+from sweeper import journal, jsonl, pareto
 from sweeper.errors import DataError
 from sweeper.events import (
     EpochReported,
@@ -81,6 +81,11 @@ class Sweep:
     @property
     def id(self) -> str:
         return self.folder.absolute().name
+
+    @property
+    def is_single(self) -> bool:
+        """One training without a sweep."""
+        return self.started.n_trials == 1 and all(trial.subdir == "." for trial in self.trials)
 
     @property
     def finished(self) -> list[Trial]:
@@ -224,5 +229,5 @@ def _trial(
 
 def run_ids(folder: Path) -> dict[int | None, str]:
     """MLflow's run of the last attempt of each trial; the sweep's own under None. Empty where nothing was mirrored."""
-    runs = sorted(journal.rows(folder / RUNS, Run), key=lambda run: run.attempt)
+    runs = sorted(jsonl.rows(folder / RUNS, Run), key=lambda run: run.attempt)
     return {run.trial: run.run_id for run in runs}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.progress import track
 
-from sweeper import journal, record, sweeps, tracking
+from sweeper import journal, jsonl, record, sweeps, tracking
 from sweeper.errors import ConfigError
 from sweeper.events import Event, SweepEnded, SweepStarted
 from sweeper.journal import Journal
@@ -84,7 +84,7 @@ def replay(folder: Path, *, experiment: str, uri: str) -> Replayed:
 def _write(runs: Runs, folder: Path) -> list[str]:
     """Why MLflow refused what it did not take. Raises: what `tracking.is_temporary` knows."""
     refused = []
-    events = sum(1 for _ in journal.lines(folder / journal.NAME))
+    events = sum(1 for _ in jsonl.lines(folder / journal.NAME))
     for event in track(_events(folder, runs), "Writing to MLflow", events, transient=True):
         try:
             runs.write(event)
@@ -111,9 +111,9 @@ def _events(folder: Path, runs: Runs) -> Iterator[Event]:
 def _killed(folder: Path) -> SweepEnded:
     """The end of a sweep that nobody could write, at the time of its last event."""
     path = folder / journal.NAME
-    ((number, line),) = deque(journal.lines(path), maxlen=1)
+    ((number, line),) = deque(jsonl.lines(path), maxlen=1)
     best = record.read(folder, curves=False).best
-    return SweepEnded("INTERRUPTED", KILLED, best and best.number, journal.parse(path, number, line)["time"])
+    return SweepEnded("INTERRUPTED", KILLED, best and best.number, jsonl.parse(path, number, line)["time"])
 
 
 def _log_best(sweep: Sweep, uri: str) -> tuple[bool, str | None]:

@@ -51,6 +51,13 @@ def summary(sweep: Sweep, console: Console) -> None:
         _print(console, f"  {line}")
 
 
+def resuming(sweep: Sweep) -> str:
+    """The command that goes on with what it leaves open."""
+    if sweep.is_single:
+        return command.resuming(sweep.started.command, str(_near(sweep.folder)), "hydra.run.dir")
+    return command.resuming(sweep.started.command, sweeps.name(sweep.folder))
+
+
 def _solutions(sweep: Sweep) -> dict[str, Any]:
     if len(sweep.started.directions) == 1:
         return {"name": "optuna", "best_params": sweep.best.params, "best_value": sweep.best.values[0]}
@@ -125,7 +132,7 @@ def _next_commands(sweep: Sweep) -> list[str]:
     if sweep.run_id:
         commands.append("mlflow ui")
     if sweep.open or len(sweep.trials) < sweep.started.n_trials:
-        commands.append(command.resuming(name))
+        commands.append(resuming(sweep))
     return commands
 
 

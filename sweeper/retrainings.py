@@ -9,7 +9,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from sweeper import command, journal, record
+from sweeper import command, journal, jsonl, record
 from sweeper.errors import ConfigError, DataError
 from sweeper.record import Sweep, Trial
 from sweeper.secret import hide
@@ -75,7 +75,7 @@ def earlier(sweep: Path) -> Sweep | None:
     """The confirmation of the sweep in this folder, as far as it has come. Raises: DataError if it is damaged."""
     folder = sweep / FOLDER
     path = folder / journal.NAME
-    if not path.is_file() or next(journal.lines(path), None) is None:
+    if not path.is_file() or next(jsonl.lines(path), None) is None:
         return None
     return record.read(folder, curves=False)
 

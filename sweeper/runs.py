@@ -10,7 +10,6 @@ from __future__ import annotations
 import getpass
 import logging
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
@@ -137,7 +136,7 @@ class Runs:
                 attempt.run_id,
                 metrics=attempt.unsent + metrics(_objectives(event.values) | _numbers(event.facts), event.time),
                 params={key: fact for key, fact in event.facts.items() if isinstance(fact, str)}
-                | dict(_leaves(config)),
+                | dict(plain.leaves(config)),
                 tags=_outcome(event),
             )
             attempt.unsent = []
@@ -234,15 +233,6 @@ def _config(folder: Path) -> dict[str, Any]:
     except DataError as error:
         _log.warning(error)
         return {}
-
-
-def _leaves(config: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """`{"trainer": {"epochs": 3}}` as ("trainer.epochs", 3). A list is one value."""
-    if not isinstance(config, dict):
-        yield path, config
-        return
-    for key, value in config.items():
-        yield from _leaves(value, f"{path}.{key}" if path else str(key))
 
 
 def _user() -> str:

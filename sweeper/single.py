@@ -15,6 +15,7 @@ from sweeper.errors import ConfigError
 from sweeper.events import EpochReported, Metrics, TrialEnded, TrialStarted
 from sweeper.journal import Journal
 from sweeper.recorder import Recorder, begin
+from sweeper.stopping import Stopping
 from sweeper.trainer import direction
 
 
@@ -34,7 +35,7 @@ def run(cfg: DictConfig, folder: Path) -> float | tuple[float, ...]:
         recorder = Recorder(journal, folder, started, slots=1, keep=1, tracking=followed)
         stack.enter_context(closing(recorder))
         recorder.emit(TrialStarted(0, attempt, {}, command.training(hydra.overrides.task), ".", time.time()))
-        result = _train(cfg, folder, recorder)
+        result = _train(cfg, folder, recorder, Stopping(folder))
         recorder.emit(TrialEnded(0, "FINISHED", result.values, None, result.facts, time.time()))
         recorder.end("FINISHED", in_slot=lambda function, *arguments: function(*arguments))
     return result.value
@@ -43,9 +44,8 @@ def run(cfg: DictConfig, folder: Path) -> float | tuple[float, ...]:
 def _next_attempt(cfg: DictConfig, folder: Path) -> int:
     """Raises: ConfigError if what `folder` holds is not this training, broken off."""
     found = record.read(folder, curves=False)
-    is_sweep = found.started.n_trials > 1 or any(begun.folder != folder for begun in found.trials)
-    if is_sweep or found.finished:
-        what = "a sweep" if is_sweep else "a training that is done"
+    if not found.is_single or found.finished:
+        what = "a training that is done" if found.is_single else "a sweep"
         raise ConfigError(f"{folder} holds {what}. Leave out hydra.run.dir for a new one, or give another.")
     if (folder / record.CONFIG).exists() and not trial.is_of(cfg, folder):
         raise ConfigError(
@@ -55,9 +55,11 @@ def _next_attempt(cfg: DictConfig, folder: Path) -> int:
     return max((begun.attempt + 1 for begun in found.trials), default=0)
 
 
-def _train(cfg: DictConfig, folder: Path, recorder: Recorder) -> trial.TrialResult:
+def _train(cfg: DictConfig, folder: Path, recorder: Recorder, stopping: Stopping) -> trial.TrialResult:
     def report(epoch: int, value: float, metrics: Metrics) -> bool:
         recorder.emit(EpochReported(0, epoch, value, metrics, time.time()))
+        if stopping.requested:
+            raise KeyboardInterrupt
         return False
 
     try:

@@ -25,7 +25,7 @@ from hydra.core.utils import run_job
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict, read_write
 
-from sweeper import states
+from sweeper import mishap, states
 from sweeper.composer import Composer
 from sweeper.errors import SweeperError
 from sweeper.events import Metrics, Report
@@ -62,10 +62,10 @@ def main(number: int, connection: Connection, log: str, environment: Mapping[str
     connection.send(Ready(number))
     trials = _Trials(work)
     while (job := connection.recv()) is not None:
-        connection.send(_run(number, job, trials, connection))
+        connection.send(_run(number, job, trials, connection, log))
 
 
-def _run(number: int, job: TrialJob | Call, trials: _Trials, connection: Connection) -> Done | Raised:
+def _run(number: int, job: TrialJob | Call, trials: _Trials, connection: Connection, log: str) -> Done | Raised:
     last: Metrics = {}  # reported
 
     def report(epoch: int, value: float, metrics: Metrics) -> bool:
@@ -81,8 +81,8 @@ def _run(number: int, job: TrialJob | Call, trials: _Trials, connection: Connect
         facts = _facts(getattr(result, "facts", {}))
         return Done(number, _values(result), facts | {key: last[key] for key in last if key not in facts})
     except (Exception, SystemExit) as error:
-        print(without_credentials(traceback.format_exc()), file=sys.stderr)  # into the slot's log
-        return _raised(number, error)
+        print(without_credentials(traceback.format_exc()), file=sys.stderr)  # into the log
+        return _raised(number, error, log)
 
 
 class _Trials:
@@ -127,13 +127,14 @@ def _task(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
     return task(config)
 
 
-def _raised(number: int, error: BaseException) -> Raised:
+def _raised(number: int, error: BaseException, log: str) -> Raised:
     last = traceback.extract_tb(error.__traceback__)[-1]
     state = states.of(error)
+    is_sentence = isinstance(error, SweeperError) or state in states.OPEN
     return Raised(
         number,
         reason=states.reason(error),
-        told=str(error) if isinstance(error, SweeperError) or state in states.OPEN else traceback.format_exc(),
+        told=str(error) if is_sentence else f"{mishap.paragraph(error)}\nThe full traceback is in {log}",
         place=f"{type(error).__name__} {last.filename}:{last.lineno}" if state == "FAILED" else None,
         state=state,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
-from sweeper import journal, node
+from sweeper import jsonl, node
 from sweeper.errors import ConfigError
 from sweeper.secret import HIDDEN
 from sweeper.settings import Settings
@@ -38,7 +38,7 @@ def _journal(path: Path) -> JournalStorage:
     lock.acquire()  # another process may be writing; of one that was killed the lock is taken over after 30 seconds
     try:
         with open(path, "r+b") as file:
-            journal.cut_torn_line(file)
+            jsonl.cut_torn_line(file)
     finally:
         lock.release()
     return JournalStorage(backend)

@@ -15,7 +15,7 @@ from typing import Any
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
-from sweeper import journal
+from sweeper import jsonl
 
 
 class StudyJournal(JournalStorage):
@@ -38,10 +38,10 @@ class StudyJournal(JournalStorage):
 class _Lines(BaseJournalBackend):
     def __init__(self, path: Path):
         self._file = open(path, "a+b", buffering=0)  # noqa: SIM115
-        self._size = journal.cut_torn_line(self._file)  # bytes
+        self._size = jsonl.cut_torn_line(self._file)  # bytes
         self._file.seek(0)
         lines = enumerate(self._file.read().splitlines(), 1)
-        self._logs = [journal.parse(path, number, line) for number, line in lines]  # that Optuna has not read yet
+        self._logs = [jsonl.parse(path, number, line) for number, line in lines]  # that Optuna has not read yet
         self._first = 0  # number of the first of them
         self._unwritten: list[bytes] = []
         self.held = False
@@ -62,5 +62,5 @@ class _Lines(BaseJournalBackend):
         """Raises: OSError if the disk is full."""
         lines = b"".join(self._unwritten)
         self._unwritten.clear()
-        journal.append(self._file, lines, self._size, sync=sync)
+        jsonl.append(self._file, lines, self._size, sync=sync)
         self._size += len(lines)

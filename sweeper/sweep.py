@@ -24,7 +24,6 @@ from sweeper import (
     objectives,
     record,
     resume,
-    signals,
     space,
     tracking,
 )
@@ -34,11 +33,12 @@ from sweeper.events import SweepStarted
 from sweeper.executor import Call, Executor
 from sweeper.journal import Journal
 from sweeper.limits import Limits
+from sweeper.mishap import INTERRUPTED
 from sweeper.recorder import Recorder, begin, claim
 from sweeper.settings import Settings
-from sweeper.signals import INTERRUPTED
 from sweeper.slot import Work
 from sweeper.space import Space
+from sweeper.stopping import Stopping, sigterm_as_ctrl_c
 from sweeper.study import Study
 from sweeper.waiting import Waiting
 
@@ -80,6 +80,7 @@ def run(
             return 0
         # What the user has to mend is told by now. The slots import TensorFlow while this process imports MLflow.
         stack.enter_context(closing(slots))
+        stopping = Stopping(folder)
         HydraConfig.instance().set_config(config)  # so that slots know hydra.sweeper.allow between trials, too
         slots.start(Work(context, config, task, Singleton.get_state()).pickled(), str(folder / "slots"))
         if searches:
@@ -96,20 +97,25 @@ def run(
             stack.enter_context(closing(recorder))
             naming, prepare = _naming(config, context), Call(model_log.prepare)
             coordinator = Coordinator(
-                study, slots, settings, limits, recorder.emit, naming, trials, prepare, waiting=waiting
+                study, slots, settings, limits, stopping, recorder.emit, naming, trials, prepare, waiting
             )
-            code = _searched(coordinator, recorder, slots, folder, test=not confirms)
+            code = _searched(coordinator, stopping, recorder, slots, folder, test=not confirms)
             if code or recorder.interrupted or not confirms:
                 return code
         planned = confirmation.plan(folder, settings, space, config)
-        return confirmation.run(planned, settings, started, slots, waiting, limits, followed)
+        return confirmation.run(planned, settings, started, slots, waiting, limits, stopping, followed)
 
 
-def _searched(coordinator: Coordinator, recorder: Recorder, slots: Executor, folder: Path, *, test: bool) -> int:
-    """The exit code of the whole search. test: the best network meets the test images at its end."""
-    failure = signals.run(coordinator)
-    with signals.sigterm_as_ctrl_c():
-        if not failure and not coordinator.stop_requested:
+def _searched(
+    coordinator: Coordinator, stopping: Stopping, recorder: Recorder, slots: Executor, folder: Path, *, test: bool
+) -> int:
+    """The exit code of the whole search. test: the best network meets the test images at its end.
+
+    Raises: SweepFailed, or whatever else ended it before its time.
+    """
+    failure = coordinator.ended_by()
+    with sigterm_as_ctrl_c():
+        if not failure and not stopping.requested:
             recorder.end("FINISHED", coordinator.time_is_up, in_slot=coordinator.call, test=test)
             return 0
         slots.close()  # before MLflow is waited for: nothing trains on

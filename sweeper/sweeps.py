@@ -48,6 +48,11 @@ def locate(id: str | None, root: Path = Path(".")) -> Path:
     raise ConfigError(f"No sweep is called {id}. Known, latest first: {_listed([folder.name for folder in known])}.")
 
 
+def running(root: Path = Path(".")) -> Path | None:
+    """The folder of the one started last of those that a process runs now."""
+    return next((folder for folder in all(root) if journal.in_use(folder)), None)
+
+
 def name(folder: Path, root: Path = Path(".")) -> str:
     """What `find` takes for this folder: its ID where `all` comes by, else its path."""
     folder = folder.absolute()
@@ -76,6 +81,11 @@ def find_trial(run: str, sweep: str | None, root: Path = Path(".")) -> Trial:
     if re.fullmatch("[0-9]{1,9}", number) and (owner or sweep):
         return _numbered(find(owner or sweep, root), int(number))
     return _of_run_id(run, [find(sweep, root).folder] if sweep else all(root))
+
+
+def owner(trial: Trial) -> Path:
+    """The folder of its sweep: the nearest one above the trial's that holds a journal."""
+    return next(folder for folder in (trial.folder, *trial.folder.parents) if _is_file(folder / journal.NAME))
 
 
 def _latest_with_result(root: Path) -> Sweep:

@@ -63,6 +63,11 @@ def absolute(uri: str) -> str:
     return f"{_SQLITE}{Path(uri.removeprefix(_SQLITE)).absolute()}" if uri.startswith(_SQLITE) else uri
 
 
+def sqlite_file(uri: str) -> Path | None:
+    """Of an absolute URI; None where it names another kind of store."""
+    return Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
+
+
 def remember(folder: Path, uri: str, experiment: str) -> None:
     """For `remembered`: what `replay` takes where nothing else is said."""
     OmegaConf.save({"uri": without_credentials(uri), "experiment": experiment}, folder / NAME)
@@ -118,10 +123,10 @@ def describe(error: Exception) -> str:
 @contextmanager
 def _alone(uri: str) -> Iterator[None]:
     """One process at a time creates an sqlite database, all of it or nothing. A server sees to that itself."""
-    if not uri.startswith(_SQLITE):
+    path = sqlite_file(uri)
+    if path is None:
         yield
         return
-    path = Path(uri.removeprefix(_SQLITE))
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.with_name(f"{path.name}.lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper import answers, checkpoint, costs, instances, objectives, plain
+from sweeper import answers, checkpoint, costs, instances, objectives, origin, plain
 from sweeper.card import Card
 from sweeper.data import Dataset
 from sweeper.errors import ConfigError, DataError
@@ -72,13 +72,15 @@ def run(
     trainer = instances.make(cfg, "trainer")
     folder.mkdir(parents=True, exist_ok=True)
     saved = checkpoint.read(folder) if is_of(cfg, folder) else None  # by an attempt whose process died
-    (folder / CONFIG).write_text(_text(cfg), encoding="utf-8")
-    from sweeper import fit, views  # TensorFlow starts here
+    (folder / CONFIG).write_text(as_text(cfg), encoding="utf-8")
+    import sweeper.lean  # noqa: F401  TensorFlow starts here
+    from sweeper import fit, views
     from sweeper.program import Programs
 
     trainer = settled(cfg, trainer)
     start = prepare(cfg, trainer)
     data, net, batches = start.data, start.parts.net, start.batches
+    origin.write(folder, origin.here(data))
     programs = Programs() if kept is None else kept.setdefault("programs", Programs())
     program = programs.take(start.parts, batches.steps)
     told, save = _told_to(start.schedule, program.rates, report), partial(checkpoint.write, folder)
@@ -155,7 +157,7 @@ def prepare(cfg: DictConfig, trainer: Trainer) -> Start:
 def is_of(cfg: DictConfig, folder: Path) -> bool:
     """Whether the trial in `folder`, if there is one, has this config."""
     path = folder / CONFIG
-    return path.exists() and path.read_text(encoding="utf-8") == _text(cfg)
+    return path.exists() and path.read_text(encoding="utf-8") == as_text(cfg)
 
 
 def config(folder: Path) -> DictConfig:
@@ -170,7 +172,8 @@ def config(folder: Path) -> DictConfig:
     return OmegaConf.create(keys)
 
 
-def _text(cfg: DictConfig) -> str:
+def as_text(cfg: DictConfig) -> str:
+    """As its config.yaml has it."""
     return without_credentials(OmegaConf.to_yaml(cfg, resolve=True))
 
 

@@ -12,8 +12,8 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from sweeper import plugin, settings
-from sweeper.errors import ConfigError, SweeperError
+from sweeper import mishap, plugin, settings
+from sweeper.errors import ConfigError
 
 
 class StudySweeper(Sweeper):
@@ -30,11 +30,8 @@ class StudySweeper(Sweeper):
         try:
             self._check_launcher()
             code = sweep.run(settings.read(self._keys), arguments, self._config, self._context, self._task)
-        except SweeperError as error:
-            print(f"\n{error}", file=sys.stderr)
-            code = error.exit_code
-        except KeyboardInterrupt:  # before the first trial, or for the second time
-            code = sweep.INTERRUPTED
+        except (Exception, KeyboardInterrupt) as error:  # the latter before the first trial, or for the second time
+            code = mishap.tell(error)
         if code:
             sys.exit(code)
 

@@ -58,13 +58,6 @@ def test_the_typed_command_begins_with_the_module_that_runs(tmp_path):
     assert done.stdout == "python -m shown 'a b'\n"
 
 
-def test_the_resuming_command_names_the_sweep_once_and_no_password(monkeypatch):
-    typed = ["-m", "x=1,2", "hydra.sweeper.storage=mysql://me:secret@db/study", "hydra.sweep.dir=here"]
-    monkeypatch.setattr(sys, "argv", ["train.py", *typed, "hydra.sweeper.resume=latest"])
-    words = shlex.split(command.resuming("monday"))
-    assert words[-4:] == ["-m", "x=1,2", "hydra.sweeper.storage=mysql://***@db/study", "hydra.sweeper.resume=monday"]
-
-
 @pytest.mark.parametrize(
     ("line", "overrides", "ours"),
     [
@@ -73,7 +66,7 @@ def test_the_resuming_command_names_the_sweep_once_and_no_password(monkeypatch):
         ("python app.py -cd conf x=1", ["x=1"], False),
         ("python -m mine x=1", ["x=1"], False),
         ("python -m sweeper --config-dir conf x=1", ["x=1"], False),
-        ("python -m sweeper 'x=1", [], True),
+        ("python -m sweeper 'x=1", ["'x=1"], True),
     ],
 )
 def test_a_recorded_command_tells_its_overrides_and_whose_it_is(line, overrides, ours):
@@ -91,3 +84,20 @@ def test_the_confirming_command_has_its_settings_once():
         "hydra.sweeper.resume=here",
         "hydra.sweeper.n_trials=0",
     ]
+
+
+def test_the_resuming_command_names_the_sweep_once_and_no_password():
+    typed = "python -m sweeper -m x=1,2 hydra.sweeper.storage=mysql://me:secret@db/study hydra.sweep.dir=here"
+    words = shlex.split(command.resuming(f"{typed} hydra.sweeper.resume=latest", "monday"))
+    assert words[:3] == ["python", "-m", "sweeper"]
+    assert words[3:] == ["-m", "x=1,2", "hydra.sweeper.storage=mysql://***@db/study", "hydra.sweeper.resume=monday"]
+
+
+def test_a_single_training_goes_on_by_its_folder():
+    typed = "python -m sweeper 'model.name=my net' hydra.run.dir=outputs/there"
+    words = shlex.split(command.resuming(typed, "outputs/monday", "hydra.run.dir"))
+    assert words == ["python", "-m", "sweeper", "model.name=my net", "hydra.run.dir=outputs/monday"]
+
+
+def test_a_command_that_no_shell_would_take_is_repeated_as_it_is():
+    assert shlex.split(command.resuming("train it's", "monday"))[-1] == "hydra.sweeper.resume=monday"

@@ -23,7 +23,7 @@ class Slots:
 
 def coordinator(slots):
     settings = SimpleNamespace(n_trials=0, max_failure_rate=0.0)
-    return Coordinator(SimpleNamespace(begun=[]), slots, settings, limits=None, emit=None, subdir=None)
+    return Coordinator(SimpleNamespace(begun=[]), slots, settings, limits=None, stopping=None, emit=None, subdir=None)
 
 
 def test_one_slot_answers_call_after_call():

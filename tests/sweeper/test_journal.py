@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -48,6 +49,29 @@ def test_what_was_written_after_a_moment_can_be_left_out(tmp_path):
     written(tmp_path, *EVENTS[3:])
     assert list(journal.read(tmp_path, until=until)) == EVENTS[:3]
     assert list(journal.read(tmp_path, until=until - 1)) == EVENTS[:2]
+
+
+def test_a_journal_that_nobody_holds_is_followed_to_its_end(tmp_path):
+    written(tmp_path, *EVENTS)
+    assert list(journal.follow(tmp_path)) == EVENTS
+
+
+def test_what_is_added_is_followed_as_long_as_somebody_holds_it(tmp_path):
+    file = Journal(tmp_path)
+    file.write(EVENTS[0])
+    followed = journal.follow(tmp_path)
+    assert next(followed) == EVENTS[0]
+    file.write(EVENTS[1])
+    assert next(followed) == EVENTS[1]
+    line = b'{"event":"EpochReported","trial":0,"epoch":1,"value":0.5,"metrics":{"val_accuracy":0.5},"time":3.0}\n'
+    with open(tmp_path / journal.NAME, "ab", buffering=0) as torn:
+        torn.write(line[:20])
+        adding = threading.Timer(0.5, torn.write, [line[20:]])
+        adding.start()
+        assert next(followed) == EVENTS[2]
+        adding.join()
+    file.close()
+    assert list(followed) == []
 
 
 def test_numpy_numbers_are_written_as_plain_ones(tmp_path):

@@ -77,7 +77,7 @@ def test_a_stopped_trial_tells_its_best_epoch_and_leaves_no_network(tmp_path):
     result = trial.run(config("trainer.epochs=50"), lambda epoch, value, metrics: epoch == 2, tmp_path)
     assert result.facts["epochs"] == 2
     assert result.value == result.facts["val_accuracy"]
-    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+    assert {path.name for path in tmp_path.iterdir()} == {"config.yaml", "origin.yaml"}
 
 
 def test_a_config_key_without_a_value_is_named(tmp_path):
