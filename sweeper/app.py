@@ -25,6 +25,7 @@ COMMANDS = {
     "status": "follow a sweep that runs, from another terminal",
     "stop": "end a sweep that runs, with everything told and saved",
     "leaderboard": "rank the trials of one sweep or of all",
+    "confirm": "train a sweep's best trials anew with fresh seeds, and rank them by the test data",
     "ui": "open MLflow's pages of the sweeps, for this machine alone",
     "reproduce": "train a trial again, and tell whether it gives the same",
     "replay": "write to MLflow what it lacks of a sweep",
@@ -39,13 +40,18 @@ OVERVIEW = """Trains and searches Keras image classifiers.
 """
 
 
-def train(cfg: DictConfig, report: Callable[..., bool] | None = None, kept: dict[str, Any] | None = None) -> Any:
+def train(
+    cfg: DictConfig,
+    report: Callable[..., bool] | None = None,
+    kept: dict[str, Any] | None = None,
+    test: bool = False,
+) -> Any:
     """The task that Hydra runs: a trial where a sweep listens to reports, else one training with records of its own."""
     from sweeper import secret, single, trial  # not before: `--help` needs none of it
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     if report:
-        return trial.run(cfg, report, folder, kept)
+        return trial.run(cfg, report, folder, kept, test)
     secret.hide_in_output(HydraConfig.get())
     try:
         return single.run(cfg, folder)

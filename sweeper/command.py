@@ -26,18 +26,48 @@ def training(overrides: Iterable[str]) -> str:
 def resuming(typed: str, sweep: str, key: str = "hydra.sweeper.resume") -> str:
     """The command that was typed, to go on with this sweep. key: names it."""
     named = ("hydra.sweeper.resume=", "hydra.sweep.dir=", "hydra.run.dir=")
-    try:
-        words = shlex.split(typed)
-    except ValueError:  # a stranger's journal may hold anything
-        words = typed.split()
-    kept = (word for word in words if not word.startswith(named))
+    kept = (word for word in _split(typed) if not word.startswith(named))
     return _joined(kept, [f"{key}={sweep}"])
+
+
+def words(line: str) -> list[str]:
+    """Of a recorded command, the program left out."""
+    found = _split(line)
+    if found[:1] != ["python"]:
+        return found[1:]
+    return found[3:] if found[1:2] == ["-m"] else found[2:]
+
+
+def overrides(line: str) -> list[str]:
+    """Of a command that `training` made."""
+    found = words(line)
+    flags = _config_flags(found)
+    return [word for word in found if word not in flags]
+
+
+def confirming(line: str, *settings: str) -> str:
+    """A recorded command with these settings, and not with its own of the same kind."""
+    own = ("hydra.sweep.dir=", *(f"hydra.sweeper.{key}" for key in ("resume=", "n_trials=", "confirm")))
+    return shlex.join([*(word for word in _split(line) if not word.startswith(own)), *settings])
+
+
+def is_ours(line: str) -> bool:
+    """Whether a recorded command is one of `python -m sweeper`, with its own configs alone."""
+    found = words(line)
+    return line.startswith(("python -m sweeper ", "sweeper ")) and not _config_flags(found)
 
 
 def git_commit() -> str | None:
     """The commit of the working folder, with '+changes' behind it where files differ from it; None outside of git."""
     head = _git("rev-parse", "HEAD")
     return f"{head}+changes" if head and _git("status", "--porcelain", "--untracked-files=no") else head
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError:  # a stranger's journal may hold anything
+        return line.split()
 
 
 def _joined(*parts: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from sweeper import command, constraints, outcome
@@ -16,6 +17,7 @@ from sweeper.failures import Failures, SweepFailed
 from sweeper.limits import Limits
 from sweeper.outcome import Outcome
 from sweeper.record import Trial
+from sweeper.retrainings import Retrainings
 from sweeper.settings import Settings
 from sweeper.states import OPEN
 from sweeper.stopping import Stopping
@@ -38,7 +40,7 @@ class _Attempt:
 class Coordinator:
     def __init__(
         self,
-        study: Study,
+        study: Study | Retrainings,
         executor: Executor,
         settings: Settings,
         limits: Limits,
@@ -47,15 +49,20 @@ class Coordinator:
         subdir: Callable[[int, list[str]], str],
         earlier: Sequence[Trial] = (),
         prepare: Call | None = None,
+        waiting: Waiting | None = None,
+        within: str = "",
     ):
         """subdir: number and overrides of a trial -> its folder in the sweep's.
         earlier: the trials of the sessions before, when a sweep is resumed.
         prepare: what a slot does that gets no further trial, while others still train.
+        waiting: the slots that an earlier coordinator has left waiting.
+        within: the folder, in that of the slots' sweep, that `subdir` is in.
         """
         self._study, self._executor, self._settings = study, executor, settings
         self._limits, self._stopping = limits, stopping
         self._emit, self._subdir = emit, subdir
-        self._waiting = Waiting()
+        self._waiting = Waiting() if waiting is None else waiting
+        self._within = within
         self._running: dict[int, _Attempt] = {}  # by slot
         self._prepare = prepare
         self._abandoned: list[int] = []  # slots that work on a trial that ended already
@@ -89,6 +96,15 @@ class Coordinator:
             for slot in list(self._running):
                 self._abandoned.append(slot)
                 self._end(self._running.pop(slot), outcome.INTERRUPTED)
+
+    def ended_by(self) -> Exception | None:
+        """Runs; what ended it before its time. Even a bug of ours must leave a sweep with its results written."""
+        try:
+            with self._stopping.on_signals():
+                self.run()
+        except Exception as error:
+            return error
+        return None
 
     @property
     def time_is_up(self) -> str | None:
@@ -154,7 +170,8 @@ class Coordinator:
     def _start(self, slot: int, attempt: _Attempt) -> None:
         self._running[slot] = replace(attempt, heard_at=time.monotonic())
         self._announce(attempt)
-        self._executor.submit(slot, TrialJob(attempt.proposal.number, attempt.proposal.overrides, attempt.subdir))
+        trial, subdir = attempt.proposal, str(Path(self._within, attempt.subdir))
+        self._executor.submit(slot, TrialJob(trial.number, trial.overrides, subdir, trial.test))
 
     def _announce(self, attempt: _Attempt) -> None:
         trial = attempt.proposal

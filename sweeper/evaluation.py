@@ -4,52 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 import yaml
 
 from sweeper import card, formats, instances, pictures, plain, record, trial, typed
-from sweeper.data import Dataset, Split
+from sweeper.answers import Evaluation, evaluate
 from sweeper.errors import DataError
 from sweeper.events import Metrics
 
-if TYPE_CHECKING:
-    import keras
-
 NAME = "test.yaml"  # beside the network
-BATCH = 256  # images
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    labels: np.ndarray  # (N, classes) float32 distributions
-    probabilities: np.ndarray  # (N, classes) float32
-
-    @property
-    def right(self) -> np.ndarray:
-        """(N,) int64: the class of each image; of a distribution the likeliest."""
-        return self.labels.argmax(axis=1)
-
-    @property
-    def told(self) -> np.ndarray:
-        """(N,) int64: the class that the network gives most."""
-        return self.probabilities.argmax(axis=1)
-
-    @property
-    def accuracy(self) -> float:
-        return float((self.right == self.told).mean())
-
-    @property
-    def loss(self) -> float:
-        """Mean cross-entropy, in nats."""
-        return float(-(self.labels * np.log(np.maximum(self.probabilities, 1e-7))).sum(axis=1).mean())
-
-    def confusion(self) -> np.ndarray:
-        """(classes, classes) int64: how many images of a row's class the network took for a column's."""
-        counts = np.zeros((self.labels.shape[1],) * 2, np.int64)
-        np.add.at(counts, (self.right, self.told), 1)
-        return counts
 
 
 @dataclass(frozen=True)
@@ -78,15 +41,6 @@ def test(sweep: Path, number: int) -> None:
     pictures.save(shown, folder / "predictions.png")
 
 
-def evaluate(network: keras.Model, split: Split, data: Dataset) -> Evaluation:
-    """split: of `data`, whose scale the network was trained in."""
-    from sweeper import pipeline
-
-    batches = pipeline.evaluation(split, data, BATCH)
-    labels, probabilities = zip(*((label, network(image, training=False)) for image, label in batches), strict=True)
-    return Evaluation(np.concatenate(labels), np.concatenate(probabilities))
-
-
 def write(folder: Path, evaluation: Evaluation, classes: tuple[str, ...]) -> None:
     counts = evaluation.confusion()
     shares = {
@@ -95,7 +49,7 @@ def write(folder: Path, evaluation: Evaluation, classes: tuple[str, ...]) -> Non
     }
     plain = {
         "images": len(evaluation.labels),
-        "metrics": {"test_accuracy": evaluation.accuracy, "test_loss": evaluation.loss},
+        "metrics": evaluation.metrics,
         "class_accuracy": shares,
     }
     (folder / NAME).write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")

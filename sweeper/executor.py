@@ -15,6 +15,7 @@ class TrialJob:
     number: int
     overrides: list[str]
     subdir: str  # of the sweep's folder
+    test: bool = False  # of a confirmation: it is judged on the test data too
 
 
 @dataclass(frozen=True)

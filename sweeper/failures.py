@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 from sweeper.errors import SweeperError
 from sweeper.settings import Settings
@@ -16,6 +17,18 @@ class SweepFailed(SweeperError):
     """The sweep cannot go on, or too much of it failed."""
 
     exit_code = 1
+
+
+def told(failure: Exception, folder: Path) -> Exception:
+    """`failure`, or what to do about it if it is the disk's. folder: the sweep's."""
+    if not isinstance(failure, OSError):
+        return failure
+    mended = SweepFailed(
+        f"{folder}: {failure.strerror or failure}. All that ended until then is in it. Mend that, and go on with "
+        f"the same command and hydra.sweeper.resume={folder}"
+    )
+    mended.__cause__ = failure
+    return mended
 
 
 class Failures:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from copy import copy
 from datetime import datetime, timedelta
 
 from sweeper.errors import ConfigError
@@ -26,6 +27,12 @@ class Limits:
     def heard(self, seconds: float) -> None:
         """A trial took so long from one epoch to the next."""
         self._longest_epoch = max(self._longest_epoch, seconds)
+
+    def without_timeout(self) -> Limits:
+        """For what follows a search: only the deadline is left."""
+        left = copy(self)
+        left._last_start = None
+        return left
 
     @property
     def search_end(self) -> float | None:

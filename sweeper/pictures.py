@@ -26,6 +26,7 @@ BLUE, RED, GRAY = "#2563a8", "#c8372d", "#8a8a8a"
 ANNOTATED = 20  # classes up to which a confusion matrix has room for numbers
 GRID = (5, 8)  # rows and columns of predictions
 PAIRS = 3  # of objectives beside each other
+BESIDE = 0.18  # of a line, that the dots of its seeds are below their mean
 WIDE = 30  # largest value to smallest, from which on an axis is logarithmic
 
 
@@ -35,6 +36,18 @@ class Outcome:
     values: tuple[float, ...]  # one an objective
     front: bool  # no other trial beats it in every objective
     feasible: bool = True
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A candidate of a confirmation."""
+
+    name: str
+    values: Sequence[float]  # one a seed
+    mean: float
+    margin: float  # of the mean, to either side
+    searched: float  # what the search saw
+    validated: float | None  # the mean of the same with fresh seeds, if `values` are of something else
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -166,6 +179,33 @@ def pareto(outcomes: Sequence[Outcome], names: Sequence[str], directions: Sequen
         axis.set_yscale(_scale([one.values[first] for one in placed]))
     if placed:
         figure.axes[0].legend(frameon=False, fontsize=8)
+    return _without_frame(figure)
+
+
+def confirmation(rows: Sequence[Confirmed], metric: str, objective: str) -> Figure:
+    """A line a candidate, best on top: its seeds, their mean with its interval, and what the search saw.
+
+    metric: of the values; objective: of what the search saw.
+    """
+    figure = _figure(7.5, 1.5 + 0.5 * len(rows))
+    axis = figure.subplots()
+    places = range(len(rows))
+    seeds = [(value, place + BESIDE) for place, row in zip(places, rows, strict=True) for value in row.values]
+    axis.scatter(*zip(*seeds, strict=True), s=22, color=GRAY, alpha=0.7, label="a seed")
+    means, margins = [row.mean for row in rows], [row.margin for row in rows]
+    axis.errorbar(means, places, xerr=margins, fmt="o", color=BLUE, capsize=4, label="mean, 95 % interval")
+    searched = [row.searched for row in rows]
+    label = f"{objective} in the search"
+    axis.scatter(searched, places, s=45, marker="D", facecolors="none", edgecolors=RED, label=label)
+    fresh = [(row.validated, place) for place, row in zip(places, rows, strict=True) if row.validated is not None]
+    if fresh:
+        label = f"{objective} with fresh seeds, mean"
+        axis.scatter(*zip(*fresh, strict=True), s=70, marker="|", color=RED, label=label)
+    axis.set_yticks(places, [row.name for row in rows])
+    axis.set_ylim(len(rows) - 0.5, -0.5)
+    axis.set_xlabel(metric)
+    axis.grid(axis="x", color=GRAY, alpha=0.25)
+    axis.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     return _without_frame(figure)
 
 

@@ -26,6 +26,7 @@ from sweeper.states import OPEN, State
 CONFIG = "config.yaml"  # in a trial's folder: its config, resolved
 MODEL = "model.keras"  # there too: the network of its best epoch
 PICTURES = "pictures"  # there too, of the best trial: what its network does on the test images
+CONFIRMATION = "confirmation"  # .csv, .yaml and .png: what a confirmation leaves in its folder
 DUPLICATE_OF = "duplicate_of"  # the fact of a trial that was not trained: the one whose values it has
 RUNS = "mlflow.jsonl"  # a Run a line
 

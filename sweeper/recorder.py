@@ -77,6 +77,7 @@ class Recorder:
     ):
         """keep: the models of so many best trials stay. earlier: what is resumed."""
         self._journal, self._folder, self._uri, self._limits = journal, folder, tracking.uri, limits
+        self.interrupted = False  # by the user, while it ended
         before = earlier.trials if earlier else ()
         keeper = Keeper(folder, started.directions, keep, before)
         self._mirror = Mirror(folder, **asdict(tracking), backlog=journal.size)
@@ -95,38 +96,56 @@ class Recorder:
         for listener in self._listeners:
             listener.write(event)
 
-    def end(self, state: str, reason: str | None = None, in_slot: Callable[..., None] | None = None) -> None:
+    def end(
+        self,
+        state: str,
+        reason: str | None = None,
+        in_slot: Callable[..., None] | None = None,
+        *,
+        test: bool = True,
+    ) -> None:
         """Tests the best network, writes the results, waits for MLflow to have them and prints the leaderboard.
 
         in_slot: runs a function where TensorFlow is loaded; without it nothing is tested, and no network is logged.
+        test: False where a confirmation follows, which is to be the first to meet the test images.
         """
         self._progress.close()
         troubles = []
         try:
             sweep = self._written()  # whatever ends the process while it tests
-            if in_slot and _has_network(sweep.best) and not sweep.best.tested:
+            if test and in_slot and _has_network(sweep.best) and not sweep.best.tested:
                 with Console().status("Testing the best network"):
                     troubles.append(self._test(sweep.best, in_slot))
                 sweep = self._written()
         except KeyboardInterrupt:
-            in_slot = None
+            in_slot, self.interrupted = None, True
             troubles.append("Interrupted: the best network was neither tested nor logged to MLflow.")
             sweep = self._written()
         best = sweep.best
-        self.emit(SweepEnded(state, reason, best and best.number, time.time()))
-        try:
-            with Console().status("Waiting for MLflow"):
-                patience = _PATIENCE if state == "FINISHED" else _IMPATIENCE
-                late = self._mirror.close(self._limits.wait(patience) if self._limits else patience)
-                troubles.append(late)
-                if in_slot and _has_network(best) and not late:
+        late = self.leave(state, reason, best and best.number)
+        troubles.append(late)
+        if in_slot and _has_network(best) and not late:
+            try:
+                with Console().status("Waiting for MLflow"):
                     troubles.append(self._log(best, in_slot))
-        except KeyboardInterrupt:
-            troubles.append(f"Interrupted while MLflow was waited for. {self._folder / NAME} has all trials.")
+            except KeyboardInterrupt:
+                self.interrupted = True
+                troubles.append("Interrupted: the best network was not logged to MLflow.")
         if best or len(sweep.trials) > 1:
             results.summary(record.read(self._folder, curves=False), Console())
         for trouble in filter(None, troubles):
             print(f"\n{trouble}", file=sys.stderr)
+
+    def leave(self, state: str, reason: str | None, best: int | None = None) -> str | None:
+        """The last event. Waits for MLflow to have all; what it lacks then, for the user."""
+        self.emit(SweepEnded(state, reason, best, time.time()))
+        try:
+            with Console().status("Waiting for MLflow"):
+                patience = _PATIENCE if state == "FINISHED" else _IMPATIENCE
+                return self._mirror.close(self._limits.wait(patience) if self._limits else patience)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            return f"Interrupted while MLflow was waited for. {self._folder / NAME} has all trials."
 
     def close(self) -> None:
         self._progress.close()

@@ -126,6 +126,9 @@ def _next_commands(sweep: Sweep) -> list[str]:
     commands = [f"python -m sweeper leaderboard --sweep {name}"]
     if sweep.best and sweep.best.model.exists():
         commands.append(f"python -m sweeper export best --sweep {name}")
+    started = sweep.started.command
+    if len(sweep.finished) > 1 and command.is_ours(started) and "hydra.sweeper.confirm=" not in started:
+        commands.append(f"python -m sweeper confirm --sweep {name}")
     if sweep.run_id:
         commands.append("mlflow ui")
     if sweep.open or len(sweep.trials) < sweep.started.n_trials:

@@ -23,21 +23,26 @@ def find(wanted: str) -> Path:
     raise ConfigError(sweeps.nothing_found(Path(".")))
 
 
-def earlier(folder: Path, started: SweepStarted) -> Sweep:
+def earlier(folder: Path, started: SweepStarted, *, confirms: bool = False) -> Sweep:
     """What the sessions before did, in the folder that this process holds.
 
-    started: how the present command begins it again.
+    started: how the present command begins it again. confirms: it need not have anything left to search.
     Raises: ConfigError if it began otherwise or has nothing left to do, DataError if its journal is damaged.
     """
     sweep = record.read(folder, curves=False)
     _check_same(sweep.started, started, folder)
-    is_done = sweep.ended is not None and sweep.ended.state == "FINISHED"
-    if is_done and len(sweep.trials) >= started.n_trials and not sweep.open:
+    if is_done(sweep, started.n_trials) and not confirms:
         raise ConfigError(
             f"hydra.sweeper.resume={folder}: it has all its {len(sweep.trials)} trials. "
             f"Give more: hydra.sweeper.n_trials={2 * len(sweep.trials)} is the total."
         )
     return sweep
+
+
+def is_done(sweep: Sweep, n_trials: int) -> bool:
+    """Whether nothing is to be searched any more, as with n_trials=0."""
+    ended = sweep.ended is not None and sweep.ended.state == "FINISHED"
+    return n_trials == 0 or (ended and len(sweep.trials) >= n_trials and not sweep.open)
 
 
 def _check_same(then: SweepStarted, now: SweepStarted, folder: Path) -> None:

@@ -23,7 +23,14 @@ from sweeper.run_store import FOLDER, RunStore, metrics
 if TYPE_CHECKING:
     from mlflow.entities import Metric
 
-RESULTS = (results.LEADERBOARD, results.RESULTS, journal.NAME)  # in the sweep's folder
+RESULTS = (  # in the sweep's folder
+    results.LEADERBOARD,
+    results.RESULTS,
+    f"{record.CONFIRMATION}.csv",
+    f"{record.CONFIRMATION}.yaml",
+    journal.NAME,
+)
+PICTURES = (results.PARETO, f"{record.CONFIRMATION}.png")
 STATUS = {  # MLflow's word for a state; the tag sweeper.state has the exact one
     "FINISHED": "FINISHED",
     "PRUNED": "KILLED",
@@ -160,7 +167,8 @@ class Runs:
             self._log_best(event)
         for name in RESULTS:
             self._store.upload(self._parent, self._folder / name)
-        self._store.upload_file(self._parent, self._folder / results.PARETO)
+        for name in PICTURES:
+            self._store.upload_file(self._parent, self._folder / name)
         self._store.end(self._parent, STATUS[event.state], event.time)
         self._ledger.complete(None, 0, event.time)
 
@@ -211,8 +219,9 @@ def _objectives(values: tuple[float, ...] | None) -> dict[str, float]:
 
 
 def _numbers(facts: dict[str, Any]) -> dict[str, float]:
-    """Below `trial/`, where no metric of an epoch is."""
-    return {f"trial/{key}": fact for key, fact in facts.items() if isinstance(fact, Real)}
+    """Below `trial/`, where no metric of an epoch is; what was tested goes by the names of `_log_test`."""
+    numbers = {key: fact for key, fact in facts.items() if isinstance(fact, Real)}
+    return {key if key.startswith("test_") else f"trial/{key}": fact for key, fact in numbers.items()}
 
 
 def _config(folder: Path) -> dict[str, Any]:

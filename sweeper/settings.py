@@ -21,7 +21,7 @@ class Settings:
     pruner: Any
     executor: Any
     direction: str | Sequence[str] = "minimize"
-    n_trials: int = 20  # in total
+    n_trials: int = 20  # in total; 0: a sweep that is resumed is only confirmed
     n_jobs: int | None = None  # slots
     params: Any = None
     custom_search_space: str | None = None  # dotted path of a function
@@ -30,6 +30,8 @@ class Settings:
     enqueue: Any = None  # the ID of an earlier sweep, or a list of {override key: value}
     reuse_duplicates: bool = True
     resume: str | None = None  # the ID or folder of a sweep, or latest
+    confirm: int | None = None  # of the best trials, trained anew when the search is over
+    confirm_seeds: int = 5
     timeout: float | None = None  # seconds after which no trial starts
     deadline: str | None = None  # when everything is done: 18:30, or 2026-11-26T08:00
     trial_timeout: float | None = None  # seconds without progress
@@ -39,6 +41,11 @@ class Settings:
     storage: Any = None
     study_name: str | None = None
     allow: Sequence[str] = ()  # dotted names and prefixes that a `_target_` may be, beside allowed.NAMESPACES
+
+    @property
+    def most(self) -> int:
+        """Trials that could run at a time."""
+        return max(self.n_trials, (self.confirm or 0) * self.confirm_seeds)
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -63,7 +70,15 @@ def read(keys: dict[str, Any]) -> Settings:
     named = given if isinstance(given, Sequence) and given else (None,)
     if not all(direction in ("minimize", "maximize") for direction in ((named,) if isinstance(named, str) else named)):
         raise ConfigError(f"hydra.sweeper.direction={given}: give minimize or maximize, or a list of them.")
-    for key, low in (("n_trials", 1), ("n_jobs", 1), ("max_retries", 0), ("keep_models", 1)):
+    only_confirms = settings.resume is not None and settings.confirm is not None
+    for key, low in (
+        ("n_trials", 0 if only_confirms else 1),
+        ("n_jobs", 1),
+        ("max_retries", 0),
+        ("keep_models", 1),
+        ("confirm", 1),
+        ("confirm_seeds", 2),
+    ):
         value = getattr(settings, key)
         if value is not None and (not isinstance(value, int) or value < low):
             raise ConfigError(f"hydra.sweeper.{key}={value}: give a whole number of at least {low}.")

@@ -39,7 +39,7 @@ class Work:
 
     context: HydraContext
     config: DictConfig  # composed, without the values that differ from trial to trial
-    task: Callable[..., Any]  # task(cfg), or task(cfg, report=..., kept=...) or one of the two
+    task: Callable[..., Any]  # task(cfg), or one that takes any of report, kept and test as well
     singletons: dict[type, Any]  # Hydra's own state
 
     def pickled(self) -> bytes:
@@ -98,13 +98,16 @@ class _Trials:
         return Composer(self._work.context.config_loader, self._work.config)
 
     def run(self, job: TrialJob, report: Report) -> Any:
-        """The task gets a report, and what it kept before, if it has parameters of these names."""
+        """The task gets a report, and what it kept before, if it has parameters of these names.
+
+        In a confirmation also test=True, which no trial of a search gets: only so can none be chosen by the test data.
+        """
         config = self._composer.compose(job.overrides)
         with read_write(config.hydra), open_dict(config.hydra):
             config.hydra.job.id = config.hydra.job.num = job.number
             config.hydra.sweep.dir = self._work.config.hydra.sweep.dir  # not a new one for the present second
             config.hydra.sweep.subdir = job.subdir
-        offered = {"report": report, "kept": self._kept}
+        offered = {"report": report, "kept": self._kept} | ({"test": True} if job.test else {})
         wanted = inspect.signature(self._work.task).parameters
         given = {name: thing for name, thing in offered.items() if name in wanted}
         task = partial(_task, partial(self._work.task, **given))

@@ -33,6 +33,7 @@ class Proposal:
     number: int
     params: dict[str, Any]  # what the sampler chose, by override key
     overrides: list[str]  # those and the fixed ones
+    test: bool = False  # of a confirmation: it is judged on the test data too
 
 
 class Study:

@@ -7,19 +7,30 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from sweeper import allowed, enqueue, model_log, node, objectives, record, resume, space, tracking
+from sweeper import (
+    allowed,
+    confirmation,
+    enqueue,
+    failures,
+    model_log,
+    node,
+    objectives,
+    record,
+    resume,
+    space,
+    tracking,
+)
 from sweeper.coordinator import Coordinator
 from sweeper.errors import ConfigError
 from sweeper.events import SweepStarted
 from sweeper.executor import Call, Executor
-from sweeper.failures import SweepFailed
 from sweeper.journal import Journal
 from sweeper.limits import Limits
 from sweeper.mishap import INTERRUPTED
@@ -29,6 +40,7 @@ from sweeper.slot import Work
 from sweeper.space import Space
 from sweeper.stopping import Stopping, sigterm_as_ctrl_c
 from sweeper.study import Study
+from sweeper.waiting import Waiting
 
 
 def run(
@@ -38,7 +50,7 @@ def run(
     context: HydraContext,
     task: Callable[..., Any],
 ) -> int:
-    """Searches, records and ranks; returns the exit code.
+    """Searches, records and ranks, and confirms the best where that is asked for; returns the exit code.
 
     arguments: the overrides that the user typed. config: composed from them, the ranges left out.
     Raises: SweeperError when the sweep could not run or failed; what it found until then is written.
@@ -48,57 +60,71 @@ def run(
     limits = Limits(settings)
     started = begun(settings, config)
     space = dimensions(settings, arguments, config, context)
+    confirmation.check(settings, space, config)
     enqueued = enqueue.read(settings.enqueue, space)[: settings.n_trials]
     extend = extension(settings, config)
     followed = tracking.read(config, config.hydra.runtime.choices, config.hydra.job.name)
-    slots = executor(settings)
+    slots, waiting = executor(settings), Waiting()
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(folder) if settings.resume else claim(folder)))
-        earlier = resume.earlier(folder, started) if settings.resume else None
+        confirms = settings.confirm is not None
+        earlier = resume.earlier(folder, started, confirms=confirms) if settings.resume else None
         trials = earlier.trials if earlier else ()
-        study = Study(settings, space, folder, enqueued=enqueued, extend=extend, earlier=earlier and earlier.trials)
-        settings = replace(settings, n_trials=min(settings.n_trials, study.size or settings.n_trials))
-        started = replace(started, n_trials=settings.n_trials)
+        searches = earlier is None or not resume.is_done(earlier, settings.n_trials)
+        if searches:
+            study = Study(settings, space, folder, enqueued=enqueued, extend=extend, earlier=earlier and trials)
+            settings = replace(settings, n_trials=min(settings.n_trials, study.size or settings.n_trials))
+            started = replace(started, n_trials=settings.n_trials)
+        elif not confirmation.plan(folder, settings, space, config):
+            confirmation.show(folder)
+            return 0
         # What the user has to mend is told by now. The slots import TensorFlow while this process imports MLflow.
         stack.enter_context(closing(slots))
+        stopping = Stopping(folder)
         HydraConfig.instance().set_config(config)  # so that slots know hydra.sweeper.allow between trials, too
         slots.start(Work(context, config, task, Singleton.get_state()).pickled(), str(folder / "slots"))
-        recorder = Recorder(
-            journal,
-            folder,
-            started,
-            slots=slots.slots,
-            keep=settings.keep_models,
-            tracking=followed,
-            earlier=earlier,
-            limits=limits,
-        )
-        stack.enter_context(closing(recorder))
-        naming, prepare = _naming(config, context), Call(model_log.prepare)
-        stopping = Stopping(folder)
-        coordinator = Coordinator(study, slots, settings, limits, stopping, recorder.emit, naming, trials, prepare)
-        failure = _search(coordinator, stopping)
-        with sigterm_as_ctrl_c():
-            if not failure and not stopping.requested:
-                recorder.end("FINISHED", coordinator.time_is_up, in_slot=coordinator.call)
-                return 0
-            slots.close()  # before MLflow is waited for: nothing trains on
-            if failure:
-                _end_failed(recorder, failure, folder)
-            recorder.end("INTERRUPTED", "the user stopped it")
-            return INTERRUPTED
+        if searches:
+            recorder = Recorder(
+                journal,
+                folder,
+                started,
+                slots=slots.slots,
+                keep=settings.keep_models,
+                tracking=followed,
+                earlier=earlier,
+                limits=limits,
+            )
+            stack.enter_context(closing(recorder))
+            naming, prepare = _naming(config, context), Call(model_log.prepare)
+            coordinator = Coordinator(
+                study, slots, settings, limits, stopping, recorder.emit, naming, trials, prepare, waiting
+            )
+            code = _searched(coordinator, stopping, recorder, slots, folder, test=not confirms)
+            if code or recorder.interrupted or not confirms:
+                return code
+        planned = confirmation.plan(folder, settings, space, config)
+        return confirmation.run(planned, settings, started, slots, waiting, limits, stopping, followed)
 
 
-def _end_failed(recorder: Recorder, failure: Exception, folder: Path) -> NoReturn:
-    """Raises: `failure`, or SweepFailed with what to do if it is the disk's."""
-    with suppress(OSError):  # what was told is in the journal
-        recorder.end("FAILED", str(failure))
-    if isinstance(failure, OSError):
-        raise SweepFailed(
-            f"{folder}: {failure.strerror or failure}. All that ended until then is in it. Mend that, and go on with "
-            f"the same command and hydra.sweeper.resume={folder}"
-        ) from failure
-    raise failure
+def _searched(
+    coordinator: Coordinator, stopping: Stopping, recorder: Recorder, slots: Executor, folder: Path, *, test: bool
+) -> int:
+    """The exit code of the whole search. test: the best network meets the test images at its end.
+
+    Raises: SweepFailed, or whatever else ended it before its time.
+    """
+    failure = coordinator.ended_by()
+    with sigterm_as_ctrl_c():
+        if not failure and not stopping.requested:
+            recorder.end("FINISHED", coordinator.time_is_up, in_slot=coordinator.call, test=test)
+            return 0
+        slots.close()  # before MLflow is waited for: nothing trains on
+        if failure:
+            with suppress(OSError):  # what was told is in the journal
+                recorder.end("FAILED", str(failure))
+            raise failures.told(failure, folder)
+        recorder.end("INTERRUPTED", "the user stopped it")
+        return INTERRUPTED
 
 
 def _pinned(config: DictConfig, settings: Settings) -> DictConfig:
@@ -140,7 +166,7 @@ def executor(settings: Settings, **keys: Any) -> Executor:
         raise ConfigError(
             "hydra.sweeper.executor=null: nothing would run the trials. Choose hydra/sweeper/executor=local"
         )
-    known = {"slots": settings.n_jobs, "most": settings.n_trials} | keys
+    known = {"slots": settings.n_jobs, "most": settings.most} | keys
     return node.made(settings.executor, "hydra.sweeper.executor", settings.allow, **known)
 
 
@@ -155,13 +181,3 @@ def _naming(config: DictConfig, context: HydraContext) -> Callable[[int, list[st
 
     by_number = OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"] == "${hydra.job.num}"
     return (lambda number, overrides: str(number)) if by_number else composed  # to compose takes 0.1 s
-
-
-def _search(coordinator: Coordinator, stopping: Stopping) -> Exception | None:
-    """What ended the search before its time. Even a bug of ours must leave a sweep with its results written."""
-    try:
-        with stopping.on_signals():
-            coordinator.run()
-    except Exception as error:
-        return error
-    return None

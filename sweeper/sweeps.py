@@ -56,7 +56,8 @@ def running(root: Path = Path(".")) -> Path | None:
 def name(folder: Path, root: Path = Path(".")) -> str:
     """What `find` takes for this folder: its ID where `all` comes by, else its path."""
     folder = folder.absolute()
-    known = any(folder.is_relative_to((root / top).absolute()) for top in TOPS)
+    below = any(folder.is_relative_to((root / top).absolute()) for top in TOPS)
+    known = below and not _is_file(folder.parent / journal.NAME)  # which a confirmation lies in
     return folder.name if known else str(folder)
 
 

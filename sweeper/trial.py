@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper import checkpoint, costs, instances, objectives, origin, plain
+from sweeper import answers, checkpoint, costs, instances, objectives, origin, plain
 from sweeper.card import Card
 from sweeper.data import Dataset
 from sweeper.errors import ConfigError, DataError
@@ -54,11 +54,16 @@ def never_stop(epoch: int, value: float, metrics: Metrics) -> bool:
 
 
 def run(
-    cfg: DictConfig, report: Report = never_stop, folder: Path = Path(), kept: dict[str, Any] | None = None
+    cfg: DictConfig,
+    report: Report = never_stop,
+    folder: Path = Path(),
+    kept: dict[str, Any] | None = None,
+    test: bool = False,
 ) -> TrialResult:
     """Trains the network that `cfg` describes; writes config.yaml into `folder` and, if not stopped, the network.
 
     kept: what this process keeps from trial to trial; the next one in it trains faster.
+    test: judges the network on the test images too, which nothing that chooses may know: not for a search.
     Raises: ConfigError for a value that cannot train, DataError from the data set, Diverged if the loss explodes.
     """
     check(cfg)
@@ -100,6 +105,8 @@ def run(
     if trainer.latency or "latency" in optimized:
         facts["latency"] = costs.latency(used)
     facts |= _chosen(cfg, trainer, program)
+    if test and not fitted.stopped:
+        facts |= answers.evaluate(used, data.test, data).metrics
     facts |= {"epochs": fitted.epochs, "best_epoch": fitted.best_epoch} | fitted.metrics
     return TrialResult(tuple(float(facts[name]) for name in optimized), facts)
 

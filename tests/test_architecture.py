@@ -62,6 +62,7 @@ def test_the_engine_has_no_circular_imports():
         ["leaderboard", "--help"],
         ["export", "--help"],
         ["plan", "--help"],
+        ["confirm", "--help"],
         ["replay", "--help"],
     ],
 )

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import random
 import resource
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import hydra
 from omegaconf import DictConfig
@@ -13,7 +15,7 @@ from omegaconf import DictConfig
 from sweeper import plugin
 
 
-def climb(cfg: DictConfig, report) -> float | tuple[float, float]:
+def climb(cfg: DictConfig, report, test: bool = False) -> float | tuple[float, float] | SimpleNamespace:
     print(f"x={cfg.x}")
     if cfg.fail == "always":
         raise ValueError("no hill here")
@@ -37,12 +39,15 @@ def climb(cfg: DictConfig, report) -> float | tuple[float, float]:
     if cfg.fail == "pair":
         return 1.0, 2.0
     height = float("nan") if cfg.fail == "nan" else 1.0 if cfg.kind == "flat" else 1 - cfg.x**2
+    height += random.Random(f"{cfg.seed} {cfg.x}").gauss(0, cfg.noise)
     for epoch in range(1, cfg.epochs + 1):
         time.sleep(cfg.pause)
         while cfg.gate and not os.path.exists(cfg.gate):
             time.sleep(0.05)
         if report(epoch, height * epoch / cfg.epochs, {"height": height}):
             break
+    if test and cfg.judges:
+        return SimpleNamespace(value=height, facts={"test_value": height - 1})
     return (height, cfg.x) if cfg.two else height
 
 

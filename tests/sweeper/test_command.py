@@ -58,6 +58,34 @@ def test_the_typed_command_begins_with_the_module_that_runs(tmp_path):
     assert done.stdout == "python -m shown 'a b'\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "overrides", "ours"),
+    [
+        ("python -m sweeper model=custom 'name=a b'", ["model=custom", "name=a b"], True),
+        ("sweeper model=custom", ["model=custom"], True),
+        ("python app.py -cd conf x=1", ["x=1"], False),
+        ("python -m mine x=1", ["x=1"], False),
+        ("python -m sweeper --config-dir conf x=1", ["x=1"], False),
+        ("python -m sweeper 'x=1", ["'x=1"], True),
+    ],
+)
+def test_a_recorded_command_tells_its_overrides_and_whose_it_is(line, overrides, ours):
+    assert command.overrides(line) == overrides
+    assert command.is_ours(line) == ours
+
+
+def test_the_confirming_command_has_its_settings_once():
+    line = "python app.py -m x=1,2 hydra.sweeper.n_trials=9 hydra.sweeper.n_jobs=1 hydra.sweep.dir=here"
+    words = shlex.split(command.confirming(line, "hydra.sweeper.resume=here", "hydra.sweeper.n_trials=0"))
+    assert words[2:] == [
+        "-m",
+        "x=1,2",
+        "hydra.sweeper.n_jobs=1",
+        "hydra.sweeper.resume=here",
+        "hydra.sweeper.n_trials=0",
+    ]
+
+
 def test_the_resuming_command_names_the_sweep_once_and_no_password():
     typed = "python -m sweeper -m x=1,2 hydra.sweeper.storage=mysql://me:secret@db/study hydra.sweep.dir=here"
     words = shlex.split(command.resuming(f"{typed} hydra.sweeper.resume=latest", "monday"))

@@ -86,6 +86,7 @@ def test_the_summary_shows_ten_trials_and_what_to_type_next(write_sweep, write_r
         "Written to multirun/monday. Next:\n"
         "  python -m sweeper leaderboard --sweep monday\n"
         "  python -m sweeper export best --sweep monday\n"
+        "  python -m sweeper confirm --sweep monday\n"
         "  mlflow ui\n"
     )
 

@@ -118,3 +118,11 @@ def test_best_is_the_best_of_the_latest_sweep_that_has_a_result(write_sweep):
     assert sweeps.find_trial("best", None).values == (0.9,)
     with pytest.raises(ConfigError, match="tuesday has no finished trial"):
         sweeps.find_trial("best", "tuesday")
+
+
+def test_a_confirmation_is_named_by_its_path_which_finds_it_and_the_sweep_alone_is_listed(write_sweep):
+    write_sweep("monday", ("FINISHED", 0.9))
+    confirmed = write_sweep("confirm", ("FINISHED", 0.8), top="multirun/monday")
+    assert [folder.name for folder in sweeps.all()] == ["monday"]
+    assert sweeps.name(Path("multirun/monday")) == "monday"
+    assert sweeps.find(sweeps.name(confirmed)).finished[0].values == (0.8,)
