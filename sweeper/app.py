@@ -23,7 +23,8 @@ COMMANDS = {
     "plan": "try the corners of a sweep first: its time, memory and energy, and what in it would fail",
     "leaderboard": "rank the trials of one sweep or of all",
     "replay": "write to MLflow what it lacks of a sweep",
-    "export": "write a trained network as a file for others, checked against the original",
+    "export": "write a trained network as files for others, checked against the original",
+    "promote": "register a trained network in MLflow, ready to be served",
     "predict": "name the class of images with an exported network",
 }
 

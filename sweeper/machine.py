@@ -25,9 +25,12 @@ def flags() -> set[str]:
     return set(_processor("flags").split())
 
 
-def name() -> str:
-    """Equal for machines, and shares of one, that train at the same speed: `Intel(R) Xeon(R), 2 threads`."""
-    threads = os.environ.get("TF_NUM_INTRAOP_THREADS") or cores()
+def name(threads: int | None = None) -> str:
+    """Equal for machines, and shares of one, that train at the same speed: `Intel(R) Xeon(R), 2 threads`.
+
+    threads: None are those that TensorFlow takes.
+    """
+    threads = threads or os.environ.get("TF_NUM_INTRAOP_THREADS") or cores()
     cards = {_value(path, "Model") for path in Path("/proc/driver/nvidia/gpus").glob("*/information")}
     kind = ", ".join(sorted(flags() & {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}))
     return "; ".join((_processor("model name"), kind, f"{threads} threads", *(sorted(cards) if gpus() else ())))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper import checkpoint, costs, instances, objectives, plain
+from sweeper import checkpoint, costs, file_costs, instances, objectives, plain
 from sweeper.card import Card
 from sweeper.data import Dataset
 from sweeper.errors import ConfigError, DataError
@@ -97,6 +97,8 @@ def run(
     facts["mflops"] = costs.mflops(net) * trainer.views
     if trainer.latency or "latency" in optimized:
         facts["latency"] = costs.latency(used)
+    if not fitted.stopped:
+        facts |= file_costs.measure(used, data, optimized)
     facts |= _chosen(cfg, trainer, program)
     facts |= {"epochs": fitted.epochs, "best_epoch": fitted.best_epoch} | fitted.metrics
     return TrialResult(tuple(float(facts[name]) for name in optimized), facts)
@@ -189,7 +191,9 @@ def _told_to(schedule: Schedule, rates: Rates, report: Report) -> Report:
 
 def check(cfg: DictConfig) -> None:
     """Raises: ConfigError for values that the libraries would train nonsense with, or refuse without their names."""
-    objectives.check_measured(objectives.names(cfg.optimized_metric))
+    optimized = objectives.names(cfg.optimized_metric)
+    objectives.check_measured(optimized)
+    file_costs.check(optimized)
     if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:
         raise ConfigError(f"seed={cfg.seed}: give a whole number from 0 to {2**32 - 1}.")
     for key, (low, high) in HPARAMS.items():
