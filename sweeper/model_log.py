@@ -34,9 +34,10 @@ def prepare() -> None:
 
 def servable(client: MlflowClient, run_id: str, uri: str, folder: Path) -> str:
     """The ID of the trial's model, logged now if a sweep's end has not done so."""
-    for model in client.get_run(run_id).outputs.model_outputs:
-        if SERVABLE in client.get_logged_model(model.model_id).tags:
-            return model.model_id
+    for output in client.get_run(run_id).outputs.model_outputs:
+        model = client.get_logged_model(output.model_id)
+        if SERVABLE in model.tags and model.status == "READY":  # not one whose upload was broken off
+            return output.model_id
     return log_best(run_id, uri, folder).rpartition("/")[2]
 
 

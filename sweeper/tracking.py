@@ -23,8 +23,9 @@ NAME = "mlflow.yaml"  # in a sweep's folder: where MLflow has it
 DEFAULT = "sqlite:///mlflow.db"  # MLflow's own, so that a plain `mlflow ui` in the same folder shows everything
 _SQLITE = "sqlite:///"
 _SHORT = 200  # characters
-_LOUD = {  # they tell the terminal of what is raised anyway, or of each step of a migration
+_LOUD = {  # they tell the terminal of what is raised anyway, or of each step of what goes well
     "alembic": logging.WARNING,
+    "mlflow.pyfunc": logging.WARNING,
     "mlflow.store.db.utils": logging.CRITICAL,
     "urllib3.connectionpool": logging.ERROR,
 }

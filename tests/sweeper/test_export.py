@@ -340,7 +340,7 @@ def test_a_file_in_8_bits_of_the_wrong_range_is_refused_unless_it_may_disagree(c
     assert row.agreement < convert.MIN_AGREEMENT
 
 
-def test_the_figures_of_a_file_are_on_the_trial_s_run_in_mlflow(copied, tmp_path, capsys):
+def test_the_figures_of_a_file_are_on_the_trial_s_run_in_mlflow(tmp_path, capsys):
     monday = Path("multirun/monday")
     uri = tracking.absolute(f"sqlite:///{tmp_path}/mlflow.db")
     client, experiment = tracking.connect(uri, "digits")
