@@ -134,7 +134,7 @@ def ragged() -> np.ndarray:
         (np.full((1, *SHAPE), -1.5), "outside of 0..255"),
         (np.full((1, *SHAPE), np.nan), "outside of 0..255"),
         (np.full((1, *SHAPE), 0.5), "between 0 and 1. Send them in 0..255: multiply by 255"),
-        (np.array(["no image"], object), "number 0 .*Send PNG or JPEG, in base64"),
+        (np.array(["no image"], object), "number 0. Send PNG or JPEG, in base64"),
         (np.array([b"\x89PNG", ""], object), "number 0"),
         (np.array([""], object), "number 0"),
     ],

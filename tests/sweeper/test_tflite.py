@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import layers
 
 from sweeper import convert, formats, trial
 from sweeper.compose import composed
@@ -22,14 +23,14 @@ def trained(tmp_path_factory):
     rng = np.random.default_rng(0)
     for split, brightest in BRIGHTEST.items():
         for level, name in enumerate(("dark", "bright")):
-            (root / split / name).mkdir(parents=True)
+            (root / "images" / split / name).mkdir(parents=True)
             for number in range(20):
                 image = rng.integers(0, brightest // (2 - level), (8, 8, 3), np.uint8)
                 image[0, 0] = 0
                 image[-1, -1] = brightest
-                cv2.imwrite(str(root / split / name / f"{number}.png"), image)
+                cv2.imwrite(str(root / "images" / split / name / f"{number}.png"), image)
     small = ["model.filters=4", "trainer.epochs=8", "trainer.batch_size=8", "hparams.lr=0.01"]
-    cfg = composed(["dataset=folder", f"dataset.path={root}", *small])
+    cfg = composed(["dataset=folder", f"dataset.path={root}/images", *small])
     trial.run(cfg, folder=root / "trial")
     return formats.load_keras(root / "trial" / "model.keras"), dataset(cfg)
 
@@ -65,8 +66,10 @@ def test_the_input_of_8_bits_spans_what_training_images_span(original, trained, 
 
 @pytest.mark.filterwarnings("ignore:.*(tf.lite.Interpreter|experimental_preserve_all_tensors)")
 def test_nothing_in_a_file_of_8_bits_is_a_float_but_what_goes_in_and_comes_out(original, tmp_path):
+    steps = [layers.Conv2D(4, 3, activation="relu"), layers.Flatten(), layers.Dense(2, "softmax")]
+    network = keras.Sequential([keras.Input((8, 8, 3)), *steps])
     path = tmp_path / "model_int8.tflite"
-    formats.TFLITE_INT8.write(original.network, path, original.training)
+    formats.TFLITE_INT8.write(network, path, original.training)
     floats = [tensor["name"] for tensor in tensors(path) if tensor["dtype"] == np.float32]
     assert len(floats) == 2, floats
 
@@ -83,8 +86,8 @@ def test_a_file_of_8_bits_agrees_with_the_network_and_one_of_another_scale_does_
 
 
 def test_fewer_bits_make_a_smaller_file(tmp_path):
-    network = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(1000)])
-    images = np.random.default_rng(0).normal(size=(10, 8, 8, 1)).astype(np.float32)
+    network = keras.Sequential([keras.Input((32, 32, 1)), layers.Flatten(), layers.Dense(100)])
+    images = np.random.default_rng(0).normal(size=(10, 32, 32, 1)).astype(np.float32)
     sizes = []
     for format in (formats.TFLITE, formats.TFLITE_FLOAT16, formats.TFLITE_INT8):
         format.write(network, tmp_path / format.file, images)
