@@ -55,7 +55,7 @@ def load_keras(path: Path) -> keras.Model:
 
 def require(format: Format, *packages: str) -> None:
     """Raises: ConfigError with the command that installs them if packages are missing."""
-    missing = " ".join(package for package in packages if importlib.util.find_spec(package) is None)
+    missing = " ".join(package for package in dict.fromkeys(packages) if importlib.util.find_spec(package) is None)
     if missing:
         raise ConfigError(f"The {format.name} format needs packages that are not installed: pip install {missing}")
 

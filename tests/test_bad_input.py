@@ -299,7 +299,10 @@ def test_any_override_composes_or_is_refused(lines):
 
 
 @steady
-@given(command=st.sampled_from(["leaderboard", "export", "replay", "predict"]), words=st.lists(WORDS, max_size=4))
+@given(
+    command=st.sampled_from(["leaderboard", "export", "promote", "replay", "predict"]),
+    words=st.lists(WORDS, max_size=4),
+)
 def test_any_words_behind_a_command_are_taken_or_refused(command, words, tmp_path, monkeypatch):
     """The exit code is 2, or 0 for --help: no sweep is here."""
     monkeypatch.chdir(tmp_path)

@@ -3,8 +3,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
-from sweeper import file_costs, formats, objectives, record, trial
+from sweeper import file_costs, formats, objectives, record, recorder, trial
 from sweeper.compose import composed
 from sweeper.errors import ConfigError
 
@@ -33,6 +34,14 @@ def test_a_missing_package_is_told_before_anything_is_trained(tmp_path, monkeypa
     assert not (tmp_path / "0").exists()
 
 
+def test_a_sweep_does_not_even_begin_without_the_packages(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    hydra = OmegaConf.create({"runtime": {"choices": {}}, "overrides": {"task": []}})
+    metrics, directions = ("val_accuracy", "onnx_latency"), ("maximize", "minimize")
+    with pytest.raises(ConfigError, match="pip install onnxruntime$"):
+        recorder.begin(tmp_path, metrics, directions, 1, hydra)
+
+
 def test_a_trial_measures_the_files_that_its_objectives_name_and_leaves_none(tmp_path):
     wanted = ("val_accuracy", "tflite_int8_size", "onnx_latency")
     small, large = (
@@ -59,7 +68,8 @@ def test_two_views_leave_as_files_too(tmp_path):
 @pytest.mark.slow
 def test_a_sweep_keeps_to_a_bound_of_the_exported_file(tmp_path):
     """Networks of 4 filters are below it, those of 32 are not."""
-    searched = ["model.filters=4,32", "hydra/sweeper/sampler=grid", "hydra.sweep.dir=sweep"]
+    first = "hydra.sweeper.enqueue=[{model.filters: 4}, {model.filters: 32}]"
+    searched = ["model.filters=4,32", first, "hydra.sweeper.n_trials=2", "hydra.sweep.dir=sweep"]
     bound = "hydra.sweeper.constraints=['tflite_int8_size <= 60000', 'tflite_int8_agreement >= 0']"
     command = [sys.executable, "-m", "sweeper", "-m", *SMALL, *searched, bound]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)

@@ -109,7 +109,9 @@ def test_a_trial_is_promoted_again_only_if_asked(client, capsys):
     assert int(client.get_model_version_by_alias("again", "a").version) == 2
     assert len(client.search_model_versions("name='again'")) == 2
     (output,) = client.get_run(client.get_model_version("again", "1").run_id).outputs.model_outputs
-    assert {version.source for version in client.search_model_versions("name='again'")} == {f"models:/{output.model_id}"}
+    assert {version.source for version in client.search_model_versions("name='again'")} == {
+        f"models:/{output.model_id}"
+    }
 
 
 def test_the_model_pins_its_packages_and_shows_what_to_send(client):
