@@ -27,7 +27,7 @@ def write_float16(network: keras.Model, path: Path, images: np.ndarray) -> None:
 def write_int8(network: keras.Model, path: Path, images: np.ndarray) -> None:
     """Weights and activations in 8 bits, which span what they are on `images` (N, height, width, channels) float32.
 
-    What TensorFlow has no whole numbers for, ELU for instance, is calculated in float32, and converted before and after.
+    What TensorFlow has no whole numbers for, ELU for one, is calculated in float32, and converted before and after.
     What goes in and comes out stays float32: so the file takes the place of any other format, for `predict` as for a
     program of the user's, and nobody has to read its scale first. That costs one operation at each end. The scale of an
     input of bytes would be one of z-scores, not of pixels: to give the file its pixels takes the arithmetic anyway.

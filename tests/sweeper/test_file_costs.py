@@ -38,7 +38,7 @@ def test_a_sweep_does_not_even_begin_without_the_packages(tmp_path, monkeypatch)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     hydra = OmegaConf.create({"runtime": {"choices": {}}, "overrides": {"task": []}})
     metrics, directions = ("val_accuracy", "onnx_latency"), ("maximize", "minimize")
-    with pytest.raises(ConfigError, match="pip install onnxruntime$"):
+    with pytest.raises(ConfigError, match=r": pip install onnxruntime$"):
         recorder.begin(tmp_path, metrics, directions, 1, hydra)
 
 
