@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,7 +59,8 @@ def original(network: keras.Model, data: Dataset, scale: Card | Dataset) -> Orig
         preprocess(_spread(split, count), scale)
         for split, count in ((data.train, CALIBRATION), (data.validation, compared))
     )
-    return Original(network, training, validation, _answers(formats.classify(network), validation))
+    with _on_processor():
+        return Original(network, training, validation, _answers(formats.classify(network), validation))
 
 
 def convert(original: Original, format: Format, path: Path) -> Converted:
@@ -69,8 +71,10 @@ def convert(original: Original, format: Format, path: Path) -> Converted:
     threads = latency.threads()
     try:
         format.write(original.network, path, original.training)
-        classify = format.read(path, threads)
-        answers = _answers(classify, original.validation)
+        with _on_processor():
+            classify = format.read(path, threads)
+            answers = _answers(classify, original.validation)
+            times = [latency.of(classify, original.validation, size) for size in LATENCIES]
     except Exception as error:  # each converter and each runtime has errors of its own
         raise ConfigError(
             f"The network cannot be written as {format.name}: {text.first_line(str(error))}\n"
@@ -83,7 +87,7 @@ def convert(original: Original, format: Format, path: Path) -> Converted:
         float(np.abs(answers - original.answers).max()),
         float((answers.argmax(axis=1) == original.answers.argmax(axis=1)).mean()),
         len(original.validation),
-        *(latency.of(classify, original.validation, size) for size in LATENCIES),
+        *times,
         machine.name(threads),
     )
 
@@ -105,6 +109,13 @@ def check(converted: Converted, format: Format, min_agreement: float) -> None:
             f"that the original gives them, less than {min_agreement:.1%}: it was not exported. Choose another "
             f"--format, or let it differ: --min-agreement {np.floor(100 * agreement) / 100:g}"
         )
+
+
+def _on_processor() -> AbstractContextManager:
+    """Of what TensorFlow computes: other runtimes know no card here, and a card rounds otherwise (TensorFloat-32)."""
+    import tensorflow as tf
+
+    return tf.device("CPU:0")
 
 
 def _spread(split: Split, count: int) -> np.ndarray:

@@ -45,10 +45,9 @@ def threads() -> int:
 
 
 def use_one_thread() -> None:
-    """And no graphics card, which not every runtime has. A process that has computed already stays as it is."""
+    """For TensorFlow. A process that has computed already stays as it is."""
     import tensorflow as tf
 
     with suppress(RuntimeError):
-        tf.config.set_visible_devices([], "GPU")
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
