@@ -25,11 +25,12 @@ COMMANDS = {
     "status": "follow a sweep that runs, from another terminal",
     "stop": "end a sweep that runs, with everything told and saved",
     "leaderboard": "rank the trials of one sweep or of all",
-    "confirm": "train a sweep's best trials anew with fresh seeds, and rank them by the test data",
+    "confirm": "train the best of a sweep anew, and rank them by the test data",
     "ui": "open MLflow's pages of the sweeps, for this machine alone",
     "reproduce": "train a trial again, and tell whether it gives the same",
     "replay": "write to MLflow what it lacks of a sweep",
-    "export": "write a trained network as a file for others, checked",
+    "export": "write a trained network as files for others, checked",
+    "promote": "register a trained network in MLflow, ready to be served",
     "predict": "name the classes of images with an exported network",
 }
 OVERVIEW = """Trains and searches Keras image classifiers.

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from math import prod
-from statistics import median
 from typing import TYPE_CHECKING
+
+from sweeper.latency import milliseconds
 
 if TYPE_CHECKING:
     import keras
-
-WARM_UP = 5  # calls before the first that is timed: the first one traces, the next ones allocate
-CALLS = 100  # timed at most
-SECONDS = 2.0  # after which no further call is timed
 
 
 @dataclass(frozen=True)
@@ -46,22 +42,12 @@ def mflops(network: keras.Model) -> float:
 
 
 def latency(network: keras.Model) -> float:
-    """Milliseconds to answer one image, in the precision of the network's layers, on this process' device and threads.
-
-    The median of repeated calls of the traced network; what else the machine does at that moment disturbs it.
-    """
+    """Milliseconds to answer an image in the precision of the network's layers, on this process' device and threads."""
     import tensorflow as tf
 
     answer = tf.function(lambda image: network(image, training=False))
     image = tf.zeros((1, *network.input_shape[1:]))
-    for _ in range(WARM_UP):
-        answer(image).numpy()
-    times: list[float] = []
-    while len(times) < CALLS and sum(times) < SECONDS:
-        began = time.perf_counter()
-        answer(image).numpy()  # a GPU's answer is there only when it is read
-        times.append(time.perf_counter() - began)
-    return 1e3 * median(times)
+    return milliseconds(lambda: answer(image).numpy())  # a GPU's answer is there only when it is read
 
 
 def _multiply_adds(layer: keras.Layer) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweeper import text
+from sweeper import text, tflite
 from sweeper.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -25,10 +25,11 @@ HALF = ("bfloat16", "float16")  # what mixed precision computes in
 class Format:
     name: str  # the word on the command line
     file: str  # in an exported folder
-    write: Callable[[keras.Model, Path], None]
-    read: Callable[[Path], Classify]
+    write: Callable[[keras.Model, Path, np.ndarray], None]  # the images, z-scored, show what range the numbers have
+    read: Callable[[Path, int | None], Classify]  # with so many threads where the runtime can be told; None: its choice
     converter: tuple[str, ...] = ()  # packages that `write` needs beside TensorFlow
     runtime: tuple[str, ...] = ()  # packages that `read` needs
+    exact: bool = True  # computes in float32, as the network does
 
 
 def load(format: Format, path: Path) -> Classify:
@@ -38,7 +39,7 @@ def load(format: Format, path: Path) -> Classify:
     """
     require(format, *format.runtime)
     try:
-        return format.read(path)
+        return format.read(path, None)
     except Exception as error:  # each runtime has errors of its own
         raise DataError(
             f"{path} is no {format.name} file that can be loaded: {text.first_line(str(error))}\nExport it again."
@@ -54,13 +55,18 @@ def load_keras(path: Path) -> keras.Model:
 
 def require(format: Format, *packages: str) -> None:
     """Raises: ConfigError with the command that installs them if packages are missing."""
-    missing = " ".join(package for package in packages if importlib.util.find_spec(package) is None)
+    missing = " ".join(package for package in dict.fromkeys(packages) if importlib.util.find_spec(package) is None)
     if missing:
         raise ConfigError(f"The {format.name} format needs packages that are not installed: pip install {missing}")
 
 
 def classify(network: keras.Model) -> Classify:
-    return lambda images: np.asarray(network(images, training=False))
+    """Traced once, for batches of any size: layer by layer it takes several times as long."""
+    import tensorflow as tf
+
+    images_in = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
+    answer = tf.function(lambda images: network(images, training=False), input_signature=[images_in])
+    return lambda images: answer(images).numpy()
 
 
 def in_float32(network: keras.Model) -> keras.Model:
@@ -87,26 +93,26 @@ def _computes_in_half(layer: keras.Layer) -> bool:
     return layer.compute_dtype in HALF or any(map(_computes_in_half, getattr(layer, "layers", ())))
 
 
-def _write_keras(network: keras.Model, path: Path) -> None:
+def _write_keras(network: keras.Model, path: Path, images: np.ndarray) -> None:
     network.save(path)
 
 
-def _read_keras(path: Path) -> Classify:
+def _read_keras(path: Path, threads: int | None) -> Classify:
     return classify(load_keras(path))
 
 
-def _write_savedmodel(network: keras.Model, path: Path) -> None:
+def _write_savedmodel(network: keras.Model, path: Path, images: np.ndarray) -> None:
     network.export(path, format="tf_saved_model", verbose=False)
 
 
-def _read_savedmodel(path: Path) -> Classify:
+def _read_savedmodel(path: Path, threads: int | None) -> Classify:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(path)  # not only its function: that one does not keep the weights alive
     return lambda images: loaded.serve(images).numpy()
 
 
-def _write_onnx(network: keras.Model, path: Path) -> None:
+def _write_onnx(network: keras.Model, path: Path, images: np.ndarray) -> None:
     import keras
 
     images_in = keras.InputSpec(shape=network.input_shape, dtype="float32", name="images")
@@ -115,35 +121,20 @@ def _write_onnx(network: keras.Model, path: Path) -> None:
         network.export(path, format="onnx", verbose=False, input_signature=[images_in])
 
 
-def _read_onnx(path: Path) -> Classify:
+def _read_onnx(path: Path, threads: int | None) -> Classify:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0  # 0: one a core
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     (images_in,) = (entry.name for entry in session.get_inputs())
     return lambda images: session.run(None, {images_in: images})[0]
-
-
-def _write_tflite(network: keras.Model, path: Path) -> None:
-    import tensorflow as tf
-
-    # Keras would also allow TensorFlow's own operations, which the runtime of a phone does not have.
-    builtins = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
-    network.export(path, format="litert", verbose=False, target_spec=builtins)
-
-
-def _read_tflite(path: Path) -> Classify:
-    import tensorflow as tf
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that it will move to a package of its own
-        run = tf.lite.Interpreter(str(path)).get_signature_runner()
-    (images_in,) = run.get_input_details()
-    (classes_out,) = run.get_output_details()
-    return lambda images: run(**{images_in: images})[classes_out]
 
 
 KERAS = Format("keras", "model.keras", _write_keras, _read_keras)
 SAVEDMODEL = Format("savedmodel", "saved_model", _write_savedmodel, _read_savedmodel)
 ONNX = Format("onnx", "model.onnx", _write_onnx, _read_onnx, ("tf2onnx", "onnxruntime"), ("onnxruntime",))
-TFLITE = Format("tflite", "model.tflite", _write_tflite, _read_tflite)
-FORMATS = (ONNX, KERAS, TFLITE, SAVEDMODEL)  # the quickest to load first
+TFLITE = Format("tflite", "model.tflite", tflite.write_float32, tflite.read)
+TFLITE_FLOAT16 = Format("tflite-float16", "model_float16.tflite", tflite.write_float16, tflite.read, exact=False)
+TFLITE_INT8 = Format("tflite-int8", "model_int8.tflite", tflite.write_int8, tflite.read, exact=False)
+FORMATS = (ONNX, KERAS, TFLITE, SAVEDMODEL, TFLITE_FLOAT16, TFLITE_INT8)  # exact ones first, the quickest to load

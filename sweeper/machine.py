@@ -31,11 +31,16 @@ def threads() -> int:
     return int(given) if given.isdecimal() and int(given) else cores()
 
 
-def name() -> str:
-    """Equal for machines, and shares of one, that train at the same speed: `Intel(R) Xeon(R), 2 threads`."""
+def name(used: int | None = None) -> str:
+    """Equal for machines, and shares of one, that train at the same speed: `Intel(R) Xeon(R), 2 threads`.
+
+    used: threads; None are those that TensorFlow takes.
+    """
     cards = {_value(path, "Model") for path in Path("/proc/driver/nvidia/gpus").glob("*/information")}
     kind = ", ".join(sorted(flags() & {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}))
-    return "; ".join((_processor("model name"), kind, f"{threads()} threads", *(sorted(cards) if gpus() else ())))
+    return "; ".join(
+        (_processor("model name"), kind, f"{used or threads()} threads", *(sorted(cards) if gpus() else ()))
+    )
 
 
 def _processor(key: str) -> str:

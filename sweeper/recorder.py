@@ -11,7 +11,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.console import Console
 
-from sweeper import command, evaluation, model_log, objectives, record, results
+from sweeper import command, evaluation, file_costs, model_log, objectives, record, results
 from sweeper.errors import ConfigError
 from sweeper.events import Event, SweepEnded, SweepStarted, TrialEnded, TrialTested
 from sweeper.journal import NAME, Journal
@@ -42,9 +42,10 @@ def begin(
 ) -> SweepStarted:
     """The first event. hydra: the node of that name, which knows the chosen config groups.
 
-    Raises: ConfigError if the directions do not fit the metrics.
+    Raises: ConfigError if the directions do not fit the metrics, or packages are missing to measure one.
     """
     objectives.check_directions(metrics, directions)
+    file_costs.check(metrics)
     metric = objectives.joined(metrics)
     choices = {group: option for group, option in hydra.runtime.choices.items() if not group.startswith("hydra/")}
     return SweepStarted(

@@ -23,8 +23,9 @@ NAME = "mlflow.yaml"  # in a sweep's folder: where MLflow has it
 DEFAULT = "sqlite:///mlflow.db"  # MLflow's own, so that a plain `mlflow ui` in the same folder shows everything
 _SQLITE = "sqlite:///"
 _SHORT = 200  # characters
-_LOUD = {  # they tell the terminal of what is raised anyway, or of each step of a migration
+_LOUD = {  # they tell the terminal of what is raised anyway, or of each step of what goes well
     "alembic": logging.WARNING,
+    "mlflow.pyfunc": logging.WARNING,
     "mlflow.store.db.utils": logging.CRITICAL,
     "urllib3.connectionpool": logging.ERROR,
 }
@@ -84,11 +85,7 @@ def connect(uri: str, experiment: str) -> tuple[MlflowClient, str]:
 
     Raises: ConnectionError whatever the trouble: nothing can be written until somebody mends it.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    # MLflow's 7 are silent for minutes, and repeat what an answer was lost of: two runs instead of one.
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    for name, level in _LOUD.items():
-        logging.getLogger(name).setLevel(level)
+    _prepare()
     try:
         from mlflow import MlflowClient
 
@@ -98,6 +95,20 @@ def connect(uri: str, experiment: str) -> tuple[MlflowClient, str]:
             return client, known.experiment_id if known else client.create_experiment(experiment)
     except Exception as error:
         raise ConnectionError(describe(error)) from error
+
+
+def existing(uri: str) -> MlflowClient:
+    """A client of a store that is there: MLflow would make an empty database of a path with a mistake in it.
+
+    Raises: ConnectionError if there is none. Of a server one hears when it is asked.
+    """
+    path = Path(uri.removeprefix(_SQLITE))
+    if uri.startswith(_SQLITE) and not path.is_file():
+        raise ConnectionError(f"{path} does not exist")
+    _prepare()
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri)
 
 
 def is_temporary(error: Exception) -> bool:
@@ -118,6 +129,15 @@ def describe(error: Exception) -> str:
         error = below
     text = without_credentials(" ".join(f"{type(error).__name__}: {error}".split()))
     return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"
+
+
+def _prepare() -> None:
+    """Before MLflow is imported."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # MLflow's 7 are silent for minutes, and repeat what an answer was lost of: two runs instead of one.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    for name, level in _LOUD.items():
+        logging.getLogger(name).setLevel(level)
 
 
 @contextmanager

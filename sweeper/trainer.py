@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sweeper import file_costs
 from sweeper.errors import ConfigError
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")  # those named loss are minimized, the others maximized
-COSTS = ("parameters", "mflops", "latency")  # of the trained network: number, millions an image, ms an image
+# Of the trained network: number, millions an image, ms an image; then of it as a file that others run.
+COSTS = ("parameters", "mflops", "latency", *file_costs.NAMES)
 AUTO = "auto"  # what this machine does fastest
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper import answers, checkpoint, costs, instances, objectives, origin, plain
+from sweeper import answers, checkpoint, costs, file_costs, instances, objectives, origin, plain
 from sweeper.card import Card
 from sweeper.data import Dataset
 from sweeper.errors import ConfigError, DataError
@@ -104,6 +104,8 @@ def run(
     facts["mflops"] = costs.mflops(net) * trainer.views
     if trainer.latency or "latency" in optimized:
         facts["latency"] = costs.latency(used)
+    if not fitted.stopped:
+        facts |= file_costs.measure(used, data, optimized)
     facts |= _chosen(cfg, trainer, program)
     if test and not fitted.stopped:
         facts |= answers.evaluate(used, data.test, data).metrics
@@ -199,7 +201,9 @@ def _told_to(schedule: Schedule, rates: Rates, report: Report) -> Report:
 
 def check(cfg: DictConfig) -> None:
     """Raises: ConfigError for values that the libraries would train nonsense with, or refuse without their names."""
-    objectives.check_measured(objectives.names(cfg.optimized_metric))
+    optimized = objectives.names(cfg.optimized_metric)
+    objectives.check_measured(optimized)
+    file_costs.check(optimized)
     if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:
         raise ConfigError(f"seed={cfg.seed}: give a whole number from 0 to {2**32 - 1}.")
     for key, (low, high) in HPARAMS.items():

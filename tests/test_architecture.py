@@ -61,6 +61,7 @@ def test_the_engine_has_no_circular_imports():
         ["--cfg", "job", "hparams=search"],
         ["leaderboard", "--help"],
         ["export", "--help"],
+        ["promote", "--help"],
         ["plan", "--help"],
         ["confirm", "--help"],
         ["replay", "--help"],

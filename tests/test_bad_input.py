@@ -300,7 +300,9 @@ def test_any_override_composes_or_is_refused(lines):
 
 @steady
 @given(
-    command=st.sampled_from(["leaderboard", "export", "replay", "predict", "confirm"]),
+    command=st.sampled_from(
+        ["leaderboard", "export", "promote", "replay", "predict", "confirm", "status", "stop", "reproduce"]
+    ),
     words=st.lists(WORDS, max_size=4),
 )
 def test_any_words_behind_a_command_are_taken_or_refused(command, words, tmp_path, monkeypatch):

@@ -44,7 +44,7 @@ def test_every_network_learns_every_data_set_and_leaves_as_a_file(network, datas
     reloaded.compile(loss="categorical_crossentropy", jit_compile=False)  # takes the logits, as in training
     assert reloaded.evaluate(validation, verbose=0) == pytest.approx(measured["val_loss"], rel=1e-4)
 
-    formats.TFLITE.write(reloaded, tmp_path / formats.TFLITE.file)
-    exported = formats.load(formats.TFLITE, tmp_path / formats.TFLITE.file)
     images = next(iter(validation))[0].numpy()
+    formats.TFLITE.write(reloaded, tmp_path / formats.TFLITE.file, images)
+    exported = formats.load(formats.TFLITE, tmp_path / formats.TFLITE.file)
     np.testing.assert_allclose(exported(images), formats.classify(reloaded)(images), atol=1e-5)

@@ -89,7 +89,7 @@ def test_a_noisy_task_can_be_trained_again_and_again(light):
 def test_an_export_of_a_duplicate_names_the_trial_that_has_the_network(tmp_path):
     copy = Trial(7, {}, "", tmp_path / "7", "FINISHED", (0.5,), facts={"duplicate_of": 4})
     with pytest.raises(ConfigError, match=r"Trial 7 was not trained: .* trial 4, .* Export that one"):
-        export.export(copy, "monday/7", export.formats.KERAS, tmp_path / "out")
+        export.export(copy, "monday/7", [export.formats.KERAS], tmp_path / "out")
 
 
 def test_a_resumed_sweep_knows_what_was_trained_before(light):

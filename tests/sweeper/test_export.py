@@ -12,14 +12,23 @@ import tensorflow as tf
 from keras import layers
 from omegaconf import OmegaConf
 
-from sweeper import card, export, formats, sweeps, trial
+from sweeper import card, convert, export, exports, formats, sweeps, tracking, trial
 from sweeper.compose import composed
 from sweeper.datasets import digits
 from sweeper.errors import ConfigError, DataError
 from sweeper.events import SweepEnded, SweepStarted, TrialEnded, TrialStarted
 from sweeper.journal import Journal
 
-FILES = {"keras": "model.keras", "savedmodel": "saved_model", "onnx": "model.onnx", "tflite": "model.tflite"}
+FILES = {
+    "keras": "model.keras",
+    "savedmodel": "saved_model",
+    "onnx": "model.onnx",
+    "tflite": "model.tflite",
+    "tflite-float16": "model_float16.tflite",
+    "tflite-int8": "model_int8.tflite",
+}
+EXACT = list(FILES)[:4]
+BESIDE = {"model.yaml", "exports.yaml"}
 RUN_IDS = ("abcdef01" * 4, "abcdef02" * 4, "abcdef03" * 4)
 
 
@@ -79,7 +88,7 @@ def probabilities(folder: Path, format: str, images: np.ndarray) -> np.ndarray:
         case "onnx":
             session = onnxruntime.InferenceSession(file)
             return session.run(None, {session.get_inputs()[0].name: images})[0]
-        case "tflite":
+        case _:
             interpreter = tf.lite.Interpreter(file)
             (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
             interpreter.resize_tensor_input(entry["index"], images.shape)
@@ -96,21 +105,34 @@ def scored_digits(folder: Path, number: int) -> np.ndarray:
 
 
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
-@pytest.mark.parametrize("format", FILES)
 @pytest.mark.parametrize("number", [0, 2])
-def test_an_exported_file_computes_what_the_trial_s_network_does_in_batches_of_any_size(number, format, tmp_path):
+def test_all_exported_files_compute_what_the_trial_s_network_does_in_batches_of_any_size(number, tmp_path, capsys):
     out = tmp_path / "out"
-    run(f"monday/{number}", "--format", format, "--out", out)
+    run(f"monday/{number}", "--format", "all", "--out", out)
     folder = Path("multirun/monday") / str(number)
     original = keras.models.load_model(folder / "model.keras")
-    tolerance = 0.02 if number == 2 else 1e-4  # the file computes in float32, the original in bfloat16
-    for size in (1, 5):
-        images = scored_digits(folder, size)
-        answers = probabilities(out, format, images)
-        assert answers.dtype == np.float32
-        np.testing.assert_allclose(answers, original.predict(images, verbose=0), atol=tolerance)
-    assert {file.name for file in out.iterdir()} == {FILES[format], "model.yaml"}
+    for format in FILES:
+        tolerance = 1e-4 if number == 0 and format in EXACT else 0.1 if format == "tflite-int8" else 0.02
+        for size in (1, 5):  # of trial 2 the file computes in float32, the original in bfloat16
+            images = scored_digits(folder, size)
+            answers = probabilities(out, format, images)
+            assert answers.dtype == np.float32
+            np.testing.assert_allclose(answers, original.predict(images, verbose=0), atol=tolerance)
+    assert {file.name for file in out.iterdir()} == {*FILES.values(), *BESIDE}
     assert list(tmp_path.iterdir()) == [out]
+
+    titles, *lines = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    rows = {line[0]: dict(zip(titles, line, strict=True)) for line in lines}
+    assert set(rows) == set(FILES)
+    assert [str(row.size) for row in exports.read(out)] == [line["size"] for line in rows.values()]
+    for format, row in rows.items():
+        path = out / FILES[format]
+        assert row["file"] == FILES[format]
+        assert int(row["size"]) == sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
+        assert float(row["difference"]) < 1e-4 or format not in EXACT
+        assert float(row["agreement"]) == 1 or format not in EXACT
+        assert 0 < float(row["latency_1_ms"]) < float(row["latency_32_ms"])
+    assert int(rows["tflite-float16"]["size"]) < int(rows["tflite"]["size"])
 
 
 def test_a_network_trained_in_mixed_precision_leaves_in_float32(tmp_path):
@@ -127,7 +149,7 @@ def test_nested_networks_leave_in_float32_too(copied, tmp_path):
     keras.config.set_dtype_policy("float32")
     network = keras.Sequential([keras.Input((8, 8, 1)), inner, layers.Flatten(), layers.Dense(10, "softmax")])
     network.save(copied.model)
-    export.export(copied, "monday/0", formats.KERAS, tmp_path / "out")
+    export.export(copied, "monday/0", [formats.KERAS], tmp_path / "out")
     exported = keras.models.load_model(tmp_path / "out" / "model.keras")
     assert {layer.compute_dtype for layer in exported.layers[0].layers} == {"float32"}
 
@@ -137,9 +159,13 @@ def test_the_best_of_the_latest_sweep_goes_to_exports_by_default(capsys):
     out = Path("exports/monday-0")
     assert (out / "model.keras").is_file()
     assert card.read(out) == replace(card.read(Path("multirun/monday/0")), run_id=RUN_IDS[0], trial="monday/0")
-    printed = capsys.readouterr().out
-    assert "Trial monday/0 -> exports/monday-0/model.keras" in printed
-    assert "on 64 validation images: 0\n" in printed  # the same file format, so not even rounding
+    shown = capsys.readouterr()
+    (row,) = exports.read(out)
+    assert shown.out.splitlines()[1].split("\t")[0] == "keras"
+    assert "Trial monday/0 -> exports/monday-0\n" in shown.err
+    assert f"on {row.images} validation images" in shown.err
+    assert (row.difference, row.agreement) == (0, 1)  # the same file format, so not even rounding
+    assert "Not logged to MLflow: ConnectionError: " in shown.err
 
 
 def test_a_trial_is_found_by_its_run_id(tmp_path):
@@ -156,7 +182,8 @@ def test_formats_of_one_trial_gather_in_a_folder_and_another_trial_replaces_them
         (2, "keras", {"model.keras"}),
     ]:
         run(f"monday/{number}", "--format", format, "--out", out)
-        assert {file.name for file in out.iterdir()} == {*files, "model.yaml"}
+        assert {file.name for file in out.iterdir()} == {*files, *BESIDE}
+        assert {row.file for row in exports.read(out)} == files
     assert list(tmp_path.iterdir()) == [out]
 
 
@@ -173,23 +200,23 @@ def test_an_empty_folder_is_filled(tmp_path):
     assert (tmp_path / "model.keras").is_file()
 
 
-def shifted(network: keras.Model, path: Path) -> None:
+def shifted(network: keras.Model, path: Path, images: np.ndarray) -> None:
     wrong = keras.models.clone_model(network)
     wrong.set_weights([weight + 0.01 for weight in network.get_weights()])
     wrong.save(path)
 
 
-def not_a_number(network: keras.Model, path: Path) -> None:
+def not_a_number(network: keras.Model, path: Path, images: np.ndarray) -> None:
     wrong = keras.models.clone_model(network)
     wrong.set_weights([weight * np.nan for weight in network.get_weights()])
     wrong.save(path)
 
 
-def batches_of_64(network: keras.Model, path: Path) -> None:
+def batches_of_64(network: keras.Model, path: Path, images: np.ndarray) -> None:
     network.export(path, verbose=False, input_signature=[keras.InputSpec("float32", (64, 8, 8, 1))])
 
 
-def cut_short(network: keras.Model, path: Path) -> None:
+def cut_short(network: keras.Model, path: Path, images: np.ndarray) -> None:
     network.save(path)
     path.write_bytes(path.read_bytes()[:1000])
 
@@ -205,15 +232,15 @@ def cut_short(network: keras.Model, path: Path) -> None:
 )
 def test_a_file_that_computes_something_else_never_appears(format, write, message, copied, tmp_path):
     with pytest.raises(ConfigError, match=message):
-        export.export(copied, "monday/0", replace(format, write=write), tmp_path / "out")
+        export.export(copied, "monday/0", [replace(format, write=write)], tmp_path / "out")
     assert list(tmp_path.iterdir()) == [copied.folder]
 
 
 def test_a_failed_export_leaves_the_earlier_one_alone(copied, tmp_path):
-    export.export(copied, "monday/0", formats.KERAS, tmp_path / "out")
+    export.export(copied, "monday/0", [formats.KERAS], tmp_path / "out")
     before = (tmp_path / "out" / "model.keras").read_bytes()
     with pytest.raises(ConfigError):
-        export.export(copied, "monday/0", replace(formats.KERAS, write=shifted), tmp_path / "out")
+        export.export(copied, "monday/0", [replace(formats.KERAS, write=shifted)], tmp_path / "out")
     assert (tmp_path / "out" / "model.keras").read_bytes() == before
 
 
@@ -221,7 +248,7 @@ def test_a_layer_that_a_format_does_not_know_is_an_error_with_its_name(copied, t
     exact_gelu = [layers.Flatten(), layers.Dense(8, "gelu"), layers.Dense(10, "softmax")]
     keras.Sequential([keras.Input((8, 8, 1)), *exact_gelu]).save(copied.model)
     with pytest.raises(ConfigError, match=r"cannot be written as onnx: .*Erfc"):
-        export.export(copied, "monday/0", formats.ONNX, tmp_path / "out")
+        export.export(copied, "monday/0", [formats.ONNX], tmp_path / "out")
     assert list(tmp_path.iterdir()) == [copied.folder]
 
 
@@ -266,23 +293,81 @@ def test_a_data_set_that_is_gone_is_an_error_that_names_it(dataset, message, cop
     cfg.dataset = {**dataset, "seed": 0}
     OmegaConf.save(cfg, copied.folder / "config.yaml")
     with pytest.raises(DataError, match=message):
-        export.export(copied, "monday/0", formats.KERAS, tmp_path / "out")
+        export.export(copied, "monday/0", [formats.KERAS], tmp_path / "out")
 
 
 def test_a_data_set_of_other_images_is_an_error(copied, tmp_path):
     replace(card.read(copied.folder), input_shape=(9, 9, 1)).write(copied.folder)
     with pytest.raises(DataError, match=r"its images are \(8, 8, 1\), the network takes \(9, 9, 1\)"):
-        export.export(copied, "monday/0", formats.KERAS, tmp_path / "out")
+        export.export(copied, "monday/0", [formats.KERAS], tmp_path / "out")
 
 
 def test_a_damaged_network_is_an_error(copied, tmp_path):
     copied.model.write_bytes(b"no zip")
     with pytest.raises(DataError, match=r"model.keras cannot be loaded: .*\nTrain it again"):
-        export.export(copied, "monday/0", formats.ONNX, tmp_path / "out")
+        export.export(copied, "monday/0", [formats.ONNX], tmp_path / "out")
 
 
 def test_a_network_that_brings_code_of_its_own_is_an_error(copied, tmp_path):
     lambda_layer = keras.layers.Lambda(lambda images: images)
     keras.Sequential([keras.Input((8, 8, 1)), lambda_layer]).save(copied.model)
     with pytest.raises(DataError, match=r"model.keras cannot be loaded: .*Lambda"):
-        export.export(copied, "monday/0", formats.KERAS, tmp_path / "out")
+        export.export(copied, "monday/0", [formats.KERAS], tmp_path / "out")
+
+
+def test_of_several_formats_those_that_are_right_appear_and_the_others_are_told(copied, tmp_path):
+    wrong = replace(formats.TFLITE, write=shifted_weights)
+    exported = export.export(copied, "monday/0", [formats.KERAS, wrong], tmp_path / "out")
+    assert [row.format for row in exported.files] == ["keras"]
+    assert "as tflite differs" in exported.refused[0]
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"model.keras", *BESIDE}
+
+
+def shifted_weights(network: keras.Model, path: Path, images: np.ndarray) -> None:
+    wrong = keras.models.clone_model(network)
+    wrong.set_weights([weight + 0.01 for weight in network.get_weights()])
+    formats.TFLITE.write(wrong, path, images)
+
+
+def test_a_file_in_8_bits_of_the_wrong_range_is_refused_unless_it_may_disagree(copied, tmp_path):
+    def uncalibrated(network: keras.Model, path: Path, images: np.ndarray) -> None:
+        formats.TFLITE_INT8.write(network, path, images * 1000)
+
+    wrong = replace(formats.TFLITE_INT8, write=uncalibrated)
+    with pytest.raises(ConfigError, match=r"gives \d+\.\d% of \d+ validation .* less than 95.0%: .* --min-agreement"):
+        export.export(copied, "monday/0", [wrong], tmp_path / "out")
+    (row,) = export.export(copied, "monday/0", [wrong], tmp_path / "out", min_agreement=0).files
+    assert row.agreement < convert.MIN_AGREEMENT
+
+
+def test_the_figures_of_a_file_are_on_the_trial_s_run_in_mlflow(tmp_path, capsys):
+    monday = Path("multirun/monday")
+    uri = tracking.absolute(f"sqlite:///{tmp_path}/mlflow.db")
+    client, experiment = tracking.connect(uri, "digits")
+    run_id = client.create_run(experiment).info.run_id
+    ledger = monday / "mlflow.jsonl"
+    before = ledger.read_text()
+    try:
+        ledger.write_text(before.replace(RUN_IDS[0], run_id))
+        tracking.remember(monday, uri, "digits")
+        run("monday/0", "--format", "tflite-int8", "--out", tmp_path / "out")
+    finally:
+        ledger.write_text(before)
+        (monday / tracking.NAME).unlink()
+    assert f"Logged to run {run_id[:8]} of MLflow" in capsys.readouterr().err
+    (row,) = exports.read(tmp_path / "out")
+    assert client.get_run(run_id).data.metrics == {
+        "export/tflite-int8/size_bytes": row.size,
+        "export/tflite-int8/difference": row.difference,
+        "export/tflite-int8/agreement": row.agreement,
+        "export/tflite-int8/latency_1_ms": row.latency_1_ms,
+        "export/tflite-int8/latency_32_ms": row.latency_32_ms,
+    }
+
+
+@pytest.mark.parametrize("words", [["--format", "jpeg"], ["--format"], ["--min-agreement", "95"]])
+def test_a_word_that_is_no_format_or_no_share_is_refused(words, capsys):
+    with pytest.raises(SystemExit) as end:
+        run(*words)
+    assert end.value.code == 2
+    assert words[0] in capsys.readouterr().err

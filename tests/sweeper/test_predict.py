@@ -26,10 +26,11 @@ def exported(tmp_path_factory) -> Path:
     del cfg.tracking  # nothing of a trial
     trial.run(cfg, folder=root / "trial")
     network = formats.load_keras(root / "trial" / "model.keras")
+    seen = predict.preprocess(digits.load(seed=0).train.images[:200], card.read(root / "trial"))
     for format in formats.FORMATS:
         (root / format.name).mkdir()
         card.read(root / "trial").write(root / format.name)
-        format.write(network, root / format.name / format.file)
+        format.write(network, root / format.name / format.file, seen)
     return root
 
 
