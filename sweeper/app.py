@@ -22,6 +22,7 @@ COMMANDS = {
     "summary": "list the layers of a network with their parameters and operations",
     "plan": "try the corners of a sweep first: its time, memory and energy, and what in it would fail",
     "leaderboard": "rank the trials of one sweep or of all",
+    "report": "write a sweep as one page for the browser",
     "replay": "write to MLflow what it lacks of a sweep",
     "export": "write a trained network as a file for others, checked against the original",
     "predict": "name the class of images with an exported network",

@@ -23,11 +23,11 @@ def training(overrides: Iterable[str]) -> str:
     return _joined(_program(), _config_flags(sys.argv[1:]), overrides)
 
 
-def resuming(sweep: str) -> str:
-    """What was typed, to go on with this sweep."""
+def resuming(sweep: str, typed: Iterable[str] | None = None) -> str:
+    """What was typed, to go on with this sweep. typed: all words of that, if not by this process."""
     named = ("hydra.sweeper.resume=", "hydra.sweep.dir=")
-    typed = (argument for argument in sys.argv[1:] if not argument.startswith(named))
-    return _joined(_program(), typed, [f"hydra.sweeper.resume={sweep}"])
+    words = [*_program(), *sys.argv[1:]] if typed is None else typed
+    return _joined((word for word in words if not word.startswith(named)), [f"hydra.sweeper.resume={sweep}"])
 
 
 def git_commit() -> str | None:

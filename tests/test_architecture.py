@@ -63,6 +63,7 @@ def test_the_engine_has_no_circular_imports():
         ["export", "--help"],
         ["plan", "--help"],
         ["replay", "--help"],
+        ["report", "--help"],
     ],
 )
 def test_a_quick_command_loads_nothing_heavy(arguments, tmp_path):
