@@ -33,6 +33,7 @@ def history(seen: Seen, place: int) -> Chart:
     best |= {"name": "best until then", "line": {"shape": "hv", "color": "var(--best)"}}
     infeasible |= {"name": "misses a constraint", "marker": CROSS, "showlegend": True}
     figure["data"] = [trace for trace in (_pruned(seen, place), infeasible, finished, best) if trace["x"]]
+    figure["layout"]["xaxis"] = {"title": {"text": "trial"}}
     return Chart(f"{name} of each trial, and the best until then", figure)
 
 

@@ -86,4 +86,4 @@ def _numbers(values: Sequence[float | None], log: bool) -> tuple[list[float | No
 
 
 def _tick(value: float, log: bool) -> str:
-    return f"{math.exp(value) if log else value:.3g}"
+    return f"{math.exp(value) if log else value:.2g}"

@@ -32,8 +32,9 @@ def section(seen: Seen) -> Section:
     except DataError as error:
         return Section("network", title, [Words(str(error))])
     pictures = [_picture(best.folder / record.PICTURES / name, label) for name, label in PICTURES.items()]
-    blocks = [Grid([picture for picture in pictures if picture], wide=True)] if any(pictures) else []
-    if not any(picture and picture.label == PICTURES["classes.png"] for picture in pictures):
+    *beside, below = pictures
+    blocks = [Grid([picture for picture in beside if picture], wide=True), *([below] if below else [])]
+    if not pictures[1]:
         blocks.append(_classes(found))
     metrics = ", ".join(f"{name.replace('_', ' ')} {text.value(value)}" for name, value in found.metrics.items())
     lead = f"Trial {best.number} on {found.images:,} test images, which no trial has seen: {metrics}."

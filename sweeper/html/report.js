@@ -156,7 +156,7 @@ function svg(name, attributes = {}, words = "") {
 function parallel(box) {
   const { axes, lines } = JSON.parse(box.closest("figure").querySelector("script").textContent);
   const width = Math.max(box.clientWidth, axes.length * 104);
-  const height = 330, top = 34, bottom = 34, side = 52;
+  const height = 330, top = 34, bottom = 34, side = 62;
   const x = (axis) => side + (axis * (width - 2 * side)) / Math.max(axes.length - 1, 1);
   const y = (place) => (place === null ? height - 12 : top + (1 - place) * (height - top - bottom));
   const picture = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
@@ -243,8 +243,11 @@ function coloured(value) {
 }
 
 function themed(layout) {
-  const axis = { gridcolor: "var(--rule)", linecolor: "var(--faint)", zeroline: false, automargin: true };
-  const axes = Object.fromEntries(["xaxis", "yaxis"].map((name) => [name, { ...axis, ...layout[name] }]));
+  const axis = { gridcolor: "var(--rule)", linecolor: "var(--faint)", zeroline: false, automargin: true, exponentformat: "power" };
+  const axes = ["xaxis", "yaxis"].map((name) => {
+    const title = { text: "", ...layout[name]?.title, font: { size: 12 }, standoff: 10 };
+    return [name, { ...axis, ...layout[name], title }];
+  });
   const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: "var(--dim)" };
   return coloured({
     margin: { l: 48, r: 12, t: 28, b: 40 },
@@ -258,7 +261,7 @@ function themed(layout) {
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
     font,
     ...layout,
-    ...axes,
+    ...Object.fromEntries(axes),
   });
 }
 
@@ -271,7 +274,7 @@ function draw(plot) {
 }
 
 function undrawn() {
-  return [...document.querySelectorAll(".plot:not([data-drawn]), .parallel:empty")].filter((box) => box.clientWidth);
+  return [...document.querySelectorAll(".plot:not([data-drawn]), .parallel:empty")].filter((box) => box.checkVisibility());
 }
 
 function drawOne(box) {
@@ -293,8 +296,10 @@ function redraw() {
   document.querySelectorAll(".plot[data-drawn]").forEach(draw);
 }
 
-addEventListener("DOMContentLoaded", drawAll);
-document.addEventListener("toggle", drawAll, true); // it does not bubble
+addEventListener("DOMContentLoaded", () => {
+  drawAll();
+  document.addEventListener("toggle", drawAll, true); // it does not bubble; open panels tell it before Plotly is there
+});
 addEventListener("beforeprint", () => {
   document.querySelectorAll("details").forEach((panel) => (panel.open = true));
   undrawn().forEach(drawOne);

@@ -119,7 +119,7 @@ def test_a_click_on_a_trial_shows_its_command_and_its_whole_reason(open_report, 
 def test_a_command_is_copied(open_report, folder):
     page = open_report(folder, permissions=["clipboard-read", "clipboard-write"])
     page.locator("#reproduce .copy").first.click()
-    page.wait_for_function("document.querySelector('#reproduce .copy').textContent === 'Copied'")
+    page.locator("#reproduce .copy", has_text="Copied").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == "python -m sweeper -m model=custom,alexnet hparams=search"
 
@@ -156,7 +156,8 @@ def test_page_and_charts_are_light_or_dark_as_the_system_is_until_the_reader_cho
     before = page.evaluate(ground), page.evaluate(words)
     assert (before[0] == "rgb(20, 23, 26)") == (scheme == "dark")
     page.click("#theme")
-    page.wait_for_function(f"{words} !== '{before[1]}'")
+    page.wait_for_timeout(500)  # Plotly draws a moment later
+    assert page.evaluate(words) != before[1]
     assert (page.evaluate(ground) == "rgb(20, 23, 26)") == (scheme == "light")
 
 
@@ -181,8 +182,7 @@ def test_a_folded_panel_is_drawn_when_it_opens(open_report, tmp_path):
     directions = ("maximize", "minimize")
     page = open_report(write(tmp_path / "both", 30, directions=directions, metric="val_accuracy,mflops"))
     page.locator("#slices summary").nth(1).click()
-    page.wait_for_function("!document.querySelector('#slices .plot:not([data-drawn])')")
-    assert page.locator("#slices details").nth(1).locator(".point").count() > 20
+    page.locator("#slices details").nth(1).locator(".point").nth(20).wait_for()
 
 
 def test_markup_of_a_stranger_is_shown_as_text(open_report, tmp_path):
