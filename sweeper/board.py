@@ -70,7 +70,7 @@ def _cells(row: Row, seen: Seen, keys: list[str], models: bool) -> list[Cell]:
         Cell(str(row.rank or ""), row.rank, "number"),
         Cell(str(trial.number), trial.number, "trial"),
         state(row),
-        *([Cell(row.model)] if models else []),
+        *([Cell(row.model, style="text")] if models else []),
         *(Cell("" if value is None else text.value(value), value, "number value") for value in values),
         *(_parameter(trial.params, key) for key in keys),
         _number(trial.facts.get("epochs")),
@@ -86,7 +86,7 @@ def _side(trials: list[Trial], key: str) -> str:
 
 def _parameter(params: Mapping[str, Any], key: str) -> Cell:
     value = params.get(key, "")
-    return _number(value) if _is_number(value) else Cell(str(value))
+    return _number(value) if _is_number(value) else Cell(str(value), style="text")
 
 
 def _number(value: Any) -> Cell:

@@ -224,8 +224,9 @@ function parallel(box) {
   }
 }
 
-// --- charts: one a turn in the order of the page, so that it answers meanwhile; those in a folded panel when it opens
+// --- charts, in the order of the page, with a break now and then in which it answers; in a folded panel when it opens
 
+const TURN = 150; // milliseconds; in each break the browser paints the whole page anew
 const CONFIG = { responsive: true, displaylogo: false, modeBarButtons: [["toImage", "resetScale2d"]] };
 const probe = document.body.appendChild(element("i", { hidden: "" }));
 
@@ -283,9 +284,12 @@ function drawOne(box) {
 }
 
 async function drawAll() {
+  let turn = -Infinity;
   for (let next = undrawn()[0]; next; next = undrawn()[0]) {
     drawOne(next);
+    if (performance.now() - turn < TURN) continue;
     await new Promise((resolve) => setTimeout(resolve));
+    turn = performance.now();
     if (!performance.getEntriesByName("first").length) performance.mark("first");
   }
   if (!root.dataset.drawn) performance.mark("last");
