@@ -11,6 +11,7 @@ from sweeper.record import Trial
 from sweeper.seen import Seen
 
 POINTS = 20_000  # of all trials together; of more every second, third, … epoch is drawn
+EACH = 10  # epochs, up to which each one is named
 
 
 def of_all(seen: Seen) -> Chart:
@@ -27,7 +28,7 @@ def of_all(seen: Seen) -> Chart:
         )
         if group
     ]
-    figure = {"data": data, "layout": axes("epoch", seen.reported)}
+    figure = {"data": data, "layout": _axes(seen.reported, trials)}
     return Chart(f"{seen.reported} of each trial after each epoch", figure, height=360)
 
 
@@ -61,5 +62,13 @@ def _metric(trial: Trial, name: str) -> Chart:
             x, y = zip(*points, strict=True)
             style = {"mode": "lines+markers", "marker": {"color": colour, "size": 4}, "line": {"color": colour}}
             traces.append(scatter(kind, x, y, **style))
-    layout = axes("epoch", name.replace("_", " "), showlegend=len(traces) > 1)
+    layout = _axes(name.replace("_", " "), [trial]) | {"showlegend": len(traces) > 1}
     return Chart(f"{name} by epoch", {"data": traces, "layout": layout}, height=260)
+
+
+def _axes(metric: str, trials: Sequence[Trial]) -> Figure:
+    """There is no half an epoch."""
+    layout = axes("epoch", metric)
+    if max(trial.curve[-1][0] for trial in trials) <= EACH:
+        layout["xaxis"]["dtick"] = 1
+    return layout
