@@ -44,7 +44,7 @@ def details(row: Row) -> Details:
         ("state", f"{row.state} after {text.duration(trial.seconds)}{_attempts(trial)}"),
         ("reason", trial.reason),
         *((key, str(value)) for key, value in trial.params.items()),
-        *((key, _fact(value)) for key, value in trial.facts.items()),
+        *((key, _fact(value)) for key, value in trial.facts.items() if key not in trial.params),
         ("misses", missed),
         *_tested(trial),
         ("folder", str(trial.folder)),
