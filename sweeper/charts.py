@@ -13,9 +13,11 @@ from optuna.visualization import plot_optimization_history, plot_param_importanc
 
 from sweeper.figure import CROSS, Figure, escaped, scatter
 from sweeper.page import Chart
+from sweeper.pictures import WIDE
 from sweeper.seen import Seen
 
 if TYPE_CHECKING:
+    import optuna
     import plotly.graph_objects as go
 
 OLD_TO_NEW = [[0, "var(--faint)"], [1, "var(--accent)"]]
@@ -43,35 +45,47 @@ def importances(seen: Seen, place: int) -> Chart:
         figure = _plain(plot_param_importances(seen.studies[place], PedAnovaImportanceEvaluator(), target_name="share"))
     for bars in figure["data"]:
         bars["marker"] = {"color": "var(--accent)"}
-    figure["layout"] = {"xaxis": {"title": {"text": "importance"}, "rangemode": "tozero"}}
-    figure["layout"]["margin"] = {"l": 48, "r": 48, "t": 8, "b": 40}
+    figure["layout"] = {
+        "xaxis": {"title": {"text": "importance"}, "rangemode": "tozero"},
+        "yaxis": {"automargin": True},
+        "margin": {"l": 48, "r": 48, "t": 8, "b": 44},
+    }
     parameters = sum(len(bars["y"]) for bars in figure["data"])
     return Chart(f"Importance of each parameter for {seen.objectives[place]}", figure, height=90 + 26 * parameters)
 
 
 def slices(seen: Seen, place: int) -> list[Chart]:
     """A parameter each."""
-    study, name = seen.studies[place], escaped(seen.objectives[place])
+    study = seen.studies[place]
     labels = dict.fromkeys(label for trial in study.get_trials(deepcopy=False) for label in trial.params)
-    return [_slice(seen, plot_slice(study, [label], target_name=name), label) for label in labels]
+    return [_slice(seen, study, label, escaped(seen.objectives[place])) for label in labels]
 
 
-def _slice(seen: Seen, drawn: go.Figure, label: str) -> Chart:
-    figure = _plain(drawn)
-    feasible, *infeasible = figure["data"]
+def _slice(seen: Seen, study: optuna.Study, label: str, target_name: str) -> Chart:
+    figure = _plain(plot_slice(study, [label], target_name=target_name))
+    feasible = figure["data"][0]
     numbers = _numbers(seen, feasible["marker"]["color"])
     feasible["customdata"] = numbers
     feasible["marker"] = {"color": numbers, "colorscale": OLD_TO_NEW, "size": 6, "showscale": False}
     feasible["hovertemplate"] = "trial %{customdata}<br>%{x}: %{y}<extra></extra>"
-    for trace in infeasible:
-        trace |= {"marker": CROSS, "hovertemplate": "misses a constraint<br>%{x}: %{y}<extra></extra>"}
-    figure["data"] = [*infeasible, feasible]
     axis = figure["layout"]["xaxis"]
+    if axis.get("type") == "log" and max(feasible["x"], default=0) > WIDE * min(feasible["x"], default=1):
+        axis["dtick"] = 1  # powers of ten: the numbers between them would not have room
     if "categoryarray" in axis:
-        axis["categoryarray"] = _unquoted(axis["categoryarray"])
-        for trace in figure["data"]:
-            trace["x"] = _unquoted(trace["x"])
+        axis |= {"categoryarray": _unquoted(axis["categoryarray"]), "automargin": True}
+        feasible["x"] = _unquoted(feasible["x"])
+    infeasible = _infeasible(seen, study, label)
+    figure["data"] = ([infeasible] if infeasible["x"] else []) + [feasible]
     return Chart(f"Values by {label}", figure, height=260)
+
+
+def _infeasible(seen: Seen, study: optuna.Study, label: str) -> Figure:
+    """Optuna 5.0 loses those of a categorical parameter."""
+    numbered = zip(seen.sweep.trials, study.get_trials(deepcopy=False), strict=True)
+    found = [(trial.number, copy) for trial, copy in numbered if trial.missed and label in copy.params]
+    x, y, numbers = [copy.params[label] for _, copy in found], [copy.value for _, copy in found], [n for n, _ in found]
+    hover = "trial %{customdata} misses a constraint<br>%{x}: %{y}"
+    return scatter("misses a constraint", x, y, numbers, hover, marker=CROSS, showlegend=False)
 
 
 def _pruned(seen: Seen, place: int) -> Figure:

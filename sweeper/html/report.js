@@ -243,15 +243,16 @@ function coloured(value) {
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, coloured(part)]));
 }
 
+// Without automargin, for which Plotly draws all twice: where names stand at an axis, the figure asks for it.
 function themed(layout) {
-  const axis = { gridcolor: "var(--rule)", linecolor: "var(--faint)", zeroline: false, automargin: true, exponentformat: "power" };
+  const axis = { gridcolor: "var(--rule)", linecolor: "var(--faint)", zeroline: false, exponentformat: "power" };
   const axes = ["xaxis", "yaxis"].map((name) => {
     const title = { text: "", ...layout[name]?.title, font: { size: 12 }, standoff: 10 };
     return [name, { ...axis, ...layout[name], title }];
   });
   const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: "var(--dim)" };
   return coloured({
-    margin: { l: 48, r: 12, t: 28, b: 40 },
+    margin: { l: 62, r: 12, t: 28, b: 44 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     colorway: ["var(--accent)", "var(--best)", "var(--green)", "var(--yellow)", "var(--magenta)"],

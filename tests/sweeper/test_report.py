@@ -117,7 +117,7 @@ def test_a_slice_for_each_parameter_of_optunas_with_the_logarithm_that_was_searc
     slices = [
         figure["layout"]["xaxis"]
         for figure in searched.data
-        if "data" in figure and len(figure["data"]) and "colorscale" in figure["data"][-1].get("marker", {})
+        if "data" in figure and "colorscale" in figure["data"][-1].get("marker", {})
     ]
     assert {axis["title"]["text"]: axis.get("type") for axis in slices} == {
         "model": "category",
@@ -126,6 +126,18 @@ def test_a_slice_for_each_parameter_of_optunas_with_the_logarithm_that_was_searc
         "width@custom": None,
     }
     assert next(axis["categoryarray"] for axis in slices if axis["title"]["text"] == "model") == ["custom", "alexnet"]
+
+
+def test_a_slice_has_every_finished_trial_that_has_the_parameter(searched):
+    counts = {
+        figure["layout"]["xaxis"]["title"]["text"]: [len(trace["x"]) for trace in figure["data"]]
+        for figure in searched.data
+        if "data" in figure and "colorscale" in figure["data"][-1].get("marker", {})
+    }
+    assert (
+        counts["model"] == counts["lr"] == counts["batch_size"] == [8, 16]
+    )  # those that miss a constraint, and the others
+    assert sum(counts["width@custom"]) < 24
 
 
 def test_parallel_coordinates_keep_trials_that_lack_a_parameter(searched):
