@@ -314,6 +314,23 @@ def test_no_text_of_a_sweep_becomes_markup(plain, tmp_path_factory, words):
         assert not any("<" in label for label in labels)
 
 
+SCALARS = st.none() | st.booleans() | st.integers(-(2**63) + 1, 2**63 - 1) | st.floats() | TEXT
+
+
+@settings(max_examples=25, deadline=None)
+@given(trials=st.lists(st.tuples(SCALARS | st.floats(1e-300, 1e300), SCALARS, st.floats()), min_size=12, max_size=12))
+def test_any_values_of_a_sweep_make_a_page(tmp_path_factory, trials):
+    folder = tmp_path_factory.mktemp("sweep") / "drawn"
+    journal = Journal(folder)
+    journal.write(SweepStarted("drawn", "", "value", ("minimize",), 12, None, 1e9))
+    for number, (first, second, value) in enumerate(trials):
+        journal.write(TrialStarted(number, 0, {"a": first, "b": second}, "", str(number), 1e9))
+        journal.write(EpochReported(number, 1, value, {"loss": value}, 1e9))
+        journal.write(TrialEnded(number, "FINISHED", (value,), None, {"epochs": first, "parameters": second}, 1e9))
+    journal.close()
+    assert len(made(folder).data[-1]) == 12
+
+
 def test_the_page_lies_in_the_sweeps_folder_unless_another_place_is_given(write_sweep, capsys):
     folder = write_sweep("monday", ("FINISHED", 0.7))
     assert run() == 0
