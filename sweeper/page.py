@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -131,7 +131,7 @@ class Head:
     facts: Sequence[str]
     tiles: Sequence[Tile]
     shares: Sequence[tuple[str, int, str]] = ()  # trials by state, how many, colour
-    notes: Sequence[str] = field(default=())  # what the reader must know first
+    notes: Sequence[str] = ()  # what the reader must know first
 
 
 def render(head: Head, sections: Sequence[Section], details: dict[int, Any]) -> str:

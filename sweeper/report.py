@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
 from sweeper import board, head, page, retrace, sections, seen, sweeps
 from sweeper.errors import ConfigError
-from sweeper.page import Section
 from sweeper.seen import Seen
 
 NAME = "report.html"
@@ -42,7 +40,7 @@ def html(found: Seen) -> str:
     return page.render(head.of(found, datetime.now()), shown, details)
 
 
-def _order() -> tuple[Callable[[Seen], Section | None], ...]:
+def _order() -> tuple[sections.Make, ...]:
     """A section more is a line here, and a function that makes it."""
     from sweeper import tested  # NumPy
 

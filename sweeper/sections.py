@@ -13,7 +13,7 @@ from sweeper.seen import Seen
 FEW = 10  # finished trials, from which on their best tenth is one
 MOST = 40  # trials that are listed
 
-Make = Callable[[Seen], Section | None]
+Make = Callable[[Seen], Section | None]  # a section
 
 
 def leaderboard(seen: Seen) -> Section:
