@@ -25,6 +25,7 @@ COMMANDS = {
     "status": "follow a sweep that runs, from another terminal",
     "stop": "end a sweep that runs, with everything told and saved",
     "leaderboard": "rank the trials of one sweep or of all",
+    "report": "write a sweep as one page for the browser",
     "confirm": "train the best of a sweep anew, and rank them by the test data",
     "ui": "open MLflow's pages of the sweeps, for this machine alone",
     "reproduce": "train a trial again, and tell whether it gives the same",

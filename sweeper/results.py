@@ -123,7 +123,7 @@ def _failures(sweep: Sweep) -> Counter[tuple[str, str]]:
 
 def _next_commands(sweep: Sweep) -> list[str]:
     name = sweeps.name(sweep.folder)
-    commands = [f"python -m sweeper leaderboard --sweep {name}"]
+    commands = [f"python -m sweeper {look} --sweep {name}" for look in ("leaderboard", "report")]
     if sweep.best and sweep.best.model.exists():
         commands.append(f"python -m sweeper export best --sweep {name}")
     started = sweep.started.command

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -12,10 +13,20 @@ def value(number: float) -> str:
 
 
 def params(chosen: Mapping[str, Any]) -> str:
-    """`lr=0.0021 dropout=0.31`: the last part of each key, or all of it where two end alike; floats to two digits."""
-    short = [key.lstrip("+").rpartition(".")[2] for key in chosen]
-    names = (name if short.count(name) == 1 else key for name, key in zip(short, chosen, strict=True))
-    return " ".join(f"{name}={_digits(choice)}" for name, choice in zip(names, chosen.values(), strict=True))
+    """`lr=0.0021 dropout=0.31`: the `names` of the keys; floats to two digits."""
+    return " ".join(f"{name}={digits(choice)}" for name, choice in zip(names(chosen), chosen.values(), strict=True))
+
+
+def names(keys: Iterable[str]) -> list[str]:
+    """The last part of each key, or all of it where two end alike."""
+    keys = list(keys)
+    short = [key.lstrip("+").rpartition(".")[2] for key in keys]
+    counts = Counter(short)
+    return [name if counts[name] == 1 else key for name, key in zip(short, keys, strict=True)]
+
+
+def digits(choice: Any) -> str:
+    return f"{choice:.2g}" if isinstance(choice, float) else str(choice)
 
 
 def printable(words: str) -> str:
@@ -48,7 +59,3 @@ def clock(seconds: float) -> str:
 def first_line(reason: str | None) -> str:
     """Of an error's message, which may go on."""
     return (reason or "").strip().partition("\n")[0]
-
-
-def _digits(choice: Any) -> str:
-    return f"{choice:.2g}" if isinstance(choice, float) else str(choice)

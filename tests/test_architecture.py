@@ -65,6 +65,7 @@ def test_the_engine_has_no_circular_imports():
         ["plan", "--help"],
         ["confirm", "--help"],
         ["replay", "--help"],
+        ["report", "--help"],
     ],
 )
 def test_a_quick_command_loads_nothing_heavy(arguments, tmp_path):

@@ -35,7 +35,8 @@ def test_the_wheel_holds_every_config_and_zoo_file_and_no_other_top_level_packag
         path for top in ("conf", "models", "datasets") for path in (ROOT / top).rglob("*.*") if "cache" not in str(path)
     ]
     assert {f"sweeper/{path.relative_to(ROOT)}" for path in ours if path.suffix in (".py", ".yaml")} <= set(names)
-    assert {str(path.relative_to(ROOT)) for path in (ROOT / "sweeper").rglob("*.yaml")} <= set(names)
+    brought = [*(ROOT / "sweeper").rglob("*.yaml"), *(ROOT / "sweeper" / "html").iterdir()]
+    assert {str(path.relative_to(ROOT)) for path in brought} <= set(names)
 
 
 def test_an_installed_wheel_composes_and_finds_its_zoos(installed):

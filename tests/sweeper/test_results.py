@@ -85,6 +85,7 @@ def test_the_summary_shows_ten_trials_and_what_to_type_next(write_sweep, write_r
     assert shown.endswith(
         "Written to multirun/monday. Next:\n"
         "  python -m sweeper leaderboard --sweep monday\n"
+        "  python -m sweeper report --sweep monday\n"
         "  python -m sweeper export best --sweep monday\n"
         "  python -m sweeper confirm --sweep monday\n"
         "  mlflow ui\n"

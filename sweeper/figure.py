@@ -1,0 +1,35 @@
+"""Figures for Plotly in the browser, as plain data: what the charts of a report share.
+
+Colours are variables of report.css. `customdata` is a trial's number: a click shows its line in the leaderboard.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+from sweeper import text
+
+Figure = dict[str, Any]
+DOT = {"size": 6, "color": "var(--faint)"}
+CROSS = {"size": 7, "color": "var(--dim)", "symbol": "x-thin-open"}
+
+
+def escaped(words: str) -> str:
+    """As Plotly shows it without reading markup in it."""
+    return html.escape(text.printable(words), quote=False)
+
+
+def scatter(
+    name: str, x: Sequence, y: Sequence, trials: Sequence[int] = (), hover: str = "%{x}: %{y}", **style: Any
+) -> Figure:
+    """trials: the number of each point's, which `hover` may show."""
+    trace = {"type": "scatter", "mode": "markers", "name": name, "x": x, "y": y}
+    known = {"customdata": trials} if trials else {}
+    return trace | known | {"hovertemplate": f"{hover}<extra></extra>"} | style
+
+
+def axes(x: str, y: str, **layout: Any) -> Figure:
+    """A layout. x, y: their titles."""
+    return {"xaxis": {"title": {"text": escaped(x)}}, "yaxis": {"title": {"text": escaped(y)}}} | layout
