@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import re
 from argparse import ArgumentParser
 from collections.abc import Callable, Collection, Sequence
 
@@ -30,23 +29,27 @@ def offer(commands: Collection[str], parser: Callable[[str], ArgumentParser]) ->
     name, *words = words
     if name not in commands:
         return True
-    usage = parser(name).format_usage()
-    if "KEY=VALUE" in usage and not words[-1].startswith("-"):
+    asked = parser(name)
+    if "KEY=VALUE" in asked.format_usage() and not words[-1].startswith("-"):
         os.environ[_LINE] = " ".join([program, *words])
         return True
-    print(*_behind(usage, words))
+    print(*_behind(asked, words))
     return False
 
 
-def _behind(usage: str, words: Sequence[str]) -> list[str]:
-    """usage: as argparse tells it, which names each option and its choices."""
-    option = words[-2] if len(words) > 1 else ""
-    if choices := re.search(rf"{re.escape(option)} {{([^}}]*)}}", usage) if option.startswith("--") else None:
-        return choices[1].split(",")
-    options = re.findall(r"(?<!\w)--[a-z-]+", usage)
-    if option == "--sweep" or (option not in options and "[SWEEP]" in usage):
-        return [*_names(), *options]
-    return ["best", *options] if "[RUN]" in usage and option not in options else options
+def _behind(parser: ArgumentParser, words: Sequence[str]) -> list[str]:
+    """What may stand where the last word is."""
+    usage, options = parser.format_usage(), parser._option_string_actions  # argparse has no public list of them
+    last = next((word for word in reversed(words[:-1]) if word.startswith("--")), None)
+    chosen = options.get(last)
+    if chosen and chosen.choices:
+        return [*map(str, chosen.choices), *options]
+    if last == "--sweep" == words[-2]:
+        return _names()
+    if chosen and chosen.nargs is None and last == words[-2]:  # it takes what only the user knows
+        return []
+    positional = _names() if "[SWEEP]" in usage else ["best"] if "[RUN]" in usage else []
+    return [*positional, *options]
 
 
 def _names() -> list[str]:

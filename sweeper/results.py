@@ -130,7 +130,7 @@ def _next_commands(sweep: Sweep) -> list[str]:
     if len(sweep.finished) > 1 and command.is_ours(started) and "hydra.sweeper.confirm=" not in started:
         commands.append(f"python -m sweeper confirm --sweep {name}")
     if sweep.run_id:
-        commands.append("mlflow ui")
+        commands.append("python -m sweeper ui")
     if sweep.open or len(sweep.trials) < sweep.started.n_trials:
         commands.append(resuming(sweep))
     return commands

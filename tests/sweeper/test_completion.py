@@ -23,9 +23,12 @@ def offered(line, cwd):
         ("sweeper model=dens", {"model=densenet"}),
         ("sweeper leaderboard --s", {"--sweep"}),
         ("sweeper plan model=dens", {"model=densenet"}),
-        ("sweeper plan --m", {"--most"}),
+        ("sweeper plan --m", {"--most", "--multirun"}),
         ("sweeper status mon", {"monday"}),
-        ("sweeper leaderboard --sweep ", {"monday", "tuesday", "--sweep", "--top", "--csv"}),
+        ("sweeper leaderboard --sweep ", {"monday", "tuesday"}),
+        ("sweeper status --once t", {"tuesday"}),
+        ("sweeper export b", {"best"}),
+        ("sweeper export --format onnx tflite-i", {"tflite-int8"}),
     ],
 )
 def test_commands_options_sweeps_and_overrides_are_offered(write_sweep, tmp_path, line, words):

@@ -88,7 +88,7 @@ def test_the_summary_shows_ten_trials_and_what_to_type_next(write_sweep, write_r
         "  python -m sweeper report --sweep monday\n"
         "  python -m sweeper export best --sweep monday\n"
         "  python -m sweeper confirm --sweep monday\n"
-        "  mlflow ui\n"
+        "  python -m sweeper ui\n"
     )
 
 
@@ -96,7 +96,7 @@ def test_the_summary_offers_no_export_without_a_model_and_no_mlflow_without_a_ru
     write_sweep("monday", ("FINISHED", 0.9))
     shown = summary(sweeps.find("monday"))
     assert "export" not in shown
-    assert "mlflow" not in shown
+    assert "sweeper ui" not in shown
 
 
 def test_the_summary_counts_failures_by_their_reasons(write_sweep, summary):
