@@ -12,15 +12,18 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras.src.utils.naming import reset_uids
 from keras.src.utils.rng_utils import get_random_seed
 
+from sweeper import machine
 from sweeper.checkpoint import Checkpoint
 from sweeper.errors import Diverged
 from sweeper.events import Metrics, Report
 from sweeper.judged import Judged
 from sweeper.pipeline import Batches
 from sweeper.program import Program
+from sweeper.quiet import STDERR, silence
 from sweeper.trainer import Trainer, direction
 
 _log = logging.getLogger(__name__)
@@ -43,12 +46,19 @@ def reset(seed: int, precision: str) -> None:
     No part of Keras draws from it, nor does our pipeline: layers have generators, which begin anew with the network.
     """
     if get_random_seed() is None:
+        _find_devices()
         keras.utils.set_random_seed(seed)
     random.seed(seed)
     np.random.seed(seed)
     gc.collect()  # networks and optimizers refer to themselves
     reset_uids()  # keras.backend.clear_session would, too, and forget likewise
     keras.config.set_dtype_policy(precision)
+
+
+def _find_devices() -> None:
+    """Where the system knows of no GPU, without what TensorFlow has to say of that."""
+    with silence(*([] if machine.gpus() else [STDERR])):
+        tf.config.list_physical_devices()
 
 
 def fit(

@@ -14,6 +14,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.forkserver import ensure_running
 
 from sweeper import inherited
+from sweeper.quiet import STDERR, STDOUT, silence
 
 
 def begin(modules: Sequence[str]) -> BaseContext:
@@ -31,6 +32,6 @@ def begin(modules: Sequence[str]) -> BaseContext:
         "OPENBLAS_NUM_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
     }
-    with inherited.environment(surroundings), inherited.silence(), inherited.deafness_to_signals():
+    with inherited.environment(surroundings), silence(STDOUT, STDERR), inherited.deafness_to_signals():
         ensure_running()
     return context

@@ -33,18 +33,3 @@ def deafness_to_signals() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def silence() -> Iterator[None]:
-    """On stdout and stderr, which it would hold open for whoever reads them after this process has ended."""
-    ours, nowhere = (os.dup(1), os.dup(2)), os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(nowhere, stream)
-    try:
-        yield
-    finally:
-        for stream, file in zip((1, 2), ours, strict=True):
-            os.dup2(file, stream)
-            os.close(file)
-        os.close(nowhere)
