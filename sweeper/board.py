@@ -13,6 +13,8 @@ from sweeper.record import Trial
 from sweeper.seen import Seen
 from sweeper.standings import Row, Standing
 
+FACTS = {"epochs": "epochs", "parameters": "size"}  # with the titles of their columns
+
 
 @dataclass(frozen=True)
 class Details:
@@ -29,9 +31,10 @@ def table(seen: Seen, standing: Standing) -> Table:
     head = [Cell("#", style="number"), Cell("trial"), Cell("state"), *([Cell("model")] if models else [])]
     head += [Cell(name, style="number value") for name in seen.objectives]
     head += [Cell(name, style=_side(trials, key)) for key, name in zip(keys, text.names(keys), strict=True)]
-    head += [Cell(name, style="number") for name in ("epochs", "size", "time")]
+    facts = [fact for fact in FACTS if any(fact in trial.facts for trial in trials)]
+    head += [Cell(name, style="number") for name in (*(FACTS[fact] for fact in facts), "time")]
     lines = [
-        Line(_cells(row, seen, keys, models), row.trial.number, "best" if row.trial is seen.best else "")
+        Line(_cells(row, seen, keys, facts, models), row.trial.number, "best" if row.trial is seen.best else "")
         for row in standing.rows
     ]
     return Table(f"Trials by {standing.title}: {standing.counts}", head, lines, filtered=True)
@@ -63,7 +66,7 @@ def colour(state: str) -> str:
     return f"--{states.colour(state)}"
 
 
-def _cells(row: Row, seen: Seen, keys: list[str], models: bool) -> list[Cell]:
+def _cells(row: Row, seen: Seen, keys: list[str], facts: list[str], models: bool) -> list[Cell]:
     trial = row.trial
     values = trial.values or (None,) * len(seen.objectives)
     return [
@@ -73,8 +76,7 @@ def _cells(row: Row, seen: Seen, keys: list[str], models: bool) -> list[Cell]:
         *([Cell(row.model, style="text")] if models else []),
         *(Cell("" if value is None else text.value(value), value, "number value") for value in values),
         *(_parameter(trial.params, key) for key in keys),
-        _number(trial.facts.get("epochs")),
-        _size(trial.facts.get("parameters")),
+        *(_size(trial.facts.get(fact)) if fact == "parameters" else _number(trial.facts.get(fact)) for fact in facts),
         Cell(text.duration(trial.seconds), trial.seconds, "number"),
     ]
 

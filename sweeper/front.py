@@ -34,7 +34,7 @@ def _pair(seen: Seen, first: int, second: int) -> Chart:
             data.append(scatter(name, x, y, numbers, "trial %{customdata}<br>%{x}: %{y}", **style))
     layout = axes(_titled(seen, second), _titled(seen, first))
     for axis, place in (("xaxis", second), ("yaxis", first)):
-        layout[axis]["type"] = _scale(finite, place)
+        layout[axis] |= _scale(finite, place)
     return Chart(f"{seen.objectives[first]} against {seen.objectives[second]}", {"data": data, "layout": layout}, 380)
 
 
@@ -53,7 +53,8 @@ def _titled(seen: Seen, place: int) -> str:
     return f"{seen.objectives[place]} ({'more' if seen.rising[place] else 'less'} is better)"
 
 
-def _scale(trials: Sequence[Trial], place: int) -> str:
+def _scale(trials: Sequence[Trial], place: int) -> dict:
     """A cost spread over orders of magnitude would crowd at one end of a linear axis."""
     values = [trial.values[place] for trial in trials]
-    return "log" if values and min(values) > 0 and max(values) > WIDE * min(values) else "linear"
+    wide = values and min(values) > 0 and max(values) > WIDE * min(values)
+    return {"type": "log", "dtick": 1} if wide else {}  # powers of ten: a phone has no room for more
