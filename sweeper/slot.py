@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import importlib
 import inspect
+import io
+import marshal
 import multiprocessing
 import os
 import pickle
@@ -15,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from multiprocessing.connection import Connection
+from types import CodeType
 from typing import Any
 
 import cloudpickle
@@ -44,7 +47,17 @@ class Work:
 
     def pickled(self) -> bytes:
         """By value where the task lives in __main__, which a slot does not have."""
-        return cloudpickle.dumps(self)
+        written = io.BytesIO()
+        _Pickler(written).dump(self)
+        return written.getvalue()
+
+
+class _Pickler(cloudpickle.Pickler):
+    """Keeps the name of the file that code comes from, which cloudpickle drops: an error names the user's own line."""
+
+    dispatch_table = cloudpickle.Pickler.dispatch_table.new_child(
+        {CodeType: lambda code: (marshal.loads, (marshal.dumps(code),))}
+    )
 
 
 def main(number: int, connection: Connection, log: str, environment: Mapping[str, str], preload: Sequence[str]) -> None:

@@ -62,6 +62,6 @@ def test_the_training_itself_is_the_same(tmp_path):
 @pytest.mark.parametrize("format", formats.FORMATS, ids=lambda format: format.name)
 def test_both_views_leave_in_every_format(format, tmp_path):
     both = formats.in_float32(views.averaged(built("mixed_bfloat16")))
-    format.write(both, tmp_path / format.file)
+    format.write(both, tmp_path / format.file, IMAGES)
     written = formats.load(format, tmp_path / format.file)
     np.testing.assert_allclose(written(IMAGES), formats.classify(both)(IMAGES), atol=1e-5)
