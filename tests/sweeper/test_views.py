@@ -64,4 +64,6 @@ def test_both_views_leave_in_every_format(format, tmp_path):
     both = formats.in_float32(views.averaged(built("mixed_bfloat16")))
     format.write(both, tmp_path / format.file, IMAGES)
     written = formats.load(format, tmp_path / format.file)
-    np.testing.assert_allclose(written(IMAGES), formats.classify(both)(IMAGES), atol=1e-5)
+    tolerance = 1e-5 if format.exact else 0.1 if format is formats.TFLITE_INT8 else 0.02
+    np.testing.assert_allclose(written(IMAGES), formats.classify(both)(IMAGES), atol=tolerance)
+    np.testing.assert_allclose(written(IMAGES), written(MIRRORED), atol=tolerance)
