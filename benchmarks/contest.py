@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psutil
 
-from sweeper import journal
-from sweeper.events import EpochReported
+from sweeper.records import journal
+from sweeper.records.events import EpochReported
 
 CONTESTANTS = Path(__file__).resolve().parent / "contestants"
 ROOT = CONTESTANTS.parents[1]

@@ -7,8 +7,8 @@ import time
 
 from light import EPOCHS, SPACE, TOP
 
-from sweeper.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted
-from sweeper.journal import Journal
+from sweeper.records.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted
+from sweeper.records.journal import Journal
 
 
 def write(name: str, trials: int) -> None:

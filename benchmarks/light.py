@@ -12,8 +12,8 @@ from statistics import median
 
 import psutil
 
-from sweeper import journal
-from sweeper.events import EpochReported, TrialEnded, TrialStarted
+from sweeper.records import journal
+from sweeper.records.events import EpochReported, TrialEnded, TrialStarted
 
 APP = Path(__file__).resolve().parents[1] / "tests" / "light" / "app.py"
 SPACE = ("x=interval(-1, 1)", "+lr=tag(log, interval(1e-5, 1e-1))", "+dropout=interval(0, 0.6)", "kind=round,flat")

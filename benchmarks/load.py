@@ -25,8 +25,8 @@ PLAIN, FIRST, CACHED = WAYS = "without a cache", "first time with one", "from th
 COLOURS = (picture.OTHERS, "#9ecae9", picture.OURS)
 ONCE = """
 import sys, time
-from sweeper.compose import composed
-from sweeper.instances import dataset
+from sweeper.config.compose import composed
+from sweeper.training.instances import dataset
 cfg = composed(sys.argv[1:])
 start = time.perf_counter()
 data = dataset(cfg)

@@ -20,8 +20,8 @@ from statistics import median
 import paired
 import table
 
-from sweeper import journal
-from sweeper.events import EpochReported, TrialStarted
+from sweeper.records import journal
+from sweeper.records.events import EpochReported, TrialStarted
 
 SWEEP = ("-m", "sweeper", "-m", "model=custom", "hparams=search", "dataset.train_size=64", "trainer.epochs=1")
 IMPORT, TRIAL, STEP = "import tensorflow", "first trial", "first step"

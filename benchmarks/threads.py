@@ -20,11 +20,11 @@ import picture
 import table
 import work
 
-from sweeper import inherited, machine
-from sweeper.process import surroundings
+from sweeper.engine.process import surroundings
+from sweeper.machine import hardware, inherited
 
 SECONDS = 8.0
-CORES = machine.cores()
+CORES = hardware.cores()
 WAYS = {f"{CORES} slots of 1 thread": (CORES, 1), f"1 slot of {CORES} threads": (1, CORES)}
 
 

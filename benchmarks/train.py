@@ -29,8 +29,8 @@ SIDE, PRODUCTS = 4096, 5  # of the matrices
 
 def once(way: str, overrides: list[str], images: int) -> tuple[float, float, float]:
     """Images a second, millions of operations an image (forward), the peak's millions of operations a second."""
-    from sweeper.compose import composed
-    from sweeper.costs import mflops
+    from sweeper.config.compose import composed
+    from sweeper.files.costs import mflops
 
     precision, batch = ("float32", "64") if way == NOTES else way.split()
     cfg = composed([*overrides, f"trainer.precision={precision}", f"trainer.batch_size={batch}", "trainer.epochs=2"])
@@ -42,7 +42,7 @@ def _numpy_into_fit(cfg: Any, images: int) -> tuple[Any, float, int]:
     import keras
     import numpy as np
 
-    from sweeper import instances
+    from sweeper.training import instances
 
     data = instances.dataset(cfg)
     net = instances.make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
@@ -55,8 +55,8 @@ def _numpy_into_fit(cfg: Any, images: int) -> tuple[Any, float, int]:
 
 
 def _ours(cfg: Any, images: int) -> tuple[Any, float, int]:
-    from sweeper import instances, trial
-    from sweeper.program import Program
+    from sweeper.training import instances, trial
+    from sweeper.training.program import Program
 
     trainer = instances.make(cfg, "trainer")
     start = trial.prepare(cfg, trainer)

@@ -22,7 +22,7 @@ import picture
 import table
 import work
 
-from sweeper.process import surroundings
+from sweeper.engine.process import surroundings
 
 Times = list[tuple[float, float]]  # of a training epoch and of its steps alone, seconds
 
@@ -31,7 +31,7 @@ def turns(overrides: list[str], rounds: int) -> Times:
     import keras
     import tensorflow as tf
 
-    from sweeper.judged import Judged
+    from sweeper.training.judged import Judged
 
     program, batches = work.begun([*overrides, f"trainer.epochs={rounds + 1}"])
     steps = batches.steps

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sweeper.pipeline import Batches
-    from sweeper.program import Program
+    from sweeper.training.pipeline import Batches
+    from sweeper.training.program import Program
 
 
 def name(overrides: list[str]) -> str:
@@ -16,9 +16,9 @@ def name(overrides: list[str]) -> str:
 
 def begun(overrides: list[str]) -> tuple[Program, Batches]:
     """As a trial begins."""
-    from sweeper import instances, trial
-    from sweeper.compose import composed
-    from sweeper.program import Program
+    from sweeper.config.compose import composed
+    from sweeper.training import instances, trial
+    from sweeper.training.program import Program
 
     cfg = composed(overrides)
     start = trial.prepare(cfg, trial.settled(cfg, instances.make(cfg, "trainer")))

@@ -2,17 +2,18 @@
 
 import sys
 
-from sweeper import forkserver, machine
+from sweeper.engine import forkserver
+from sweeper.machine import hardware
 
 # As hydra.sweeper.executor.preload in conf/config.yaml, which is not composed yet.
-PRELOAD = ("sweeper.lean", "sweeper.trial", "sweeper.fit")
+PRELOAD = ("sweeper.training.lean", "sweeper.training.trial", "sweeper.training.fit")
 
 ONLY_TOLD = {"-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--info"}  # nothing is trained
 
 
 def main() -> None:
     typed = set(sys.argv)
-    if typed & {"-m", "--multirun"} and not typed & ONLY_TOLD and not machine.gpus():
+    if typed & {"-m", "--multirun"} and not typed & ONLY_TOLD and not hardware.gpus():
         forkserver.begin(PRELOAD)
     from sweeper.app import main as run
 

@@ -16,7 +16,9 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from sweeper import completion, mishap, plugin
+from sweeper import plugin
+from sweeper.commands import completion
+from sweeper.engine import mishap
 
 COMMANDS = {
     "show": "draw a data set, or what an augmentation makes of it",
@@ -49,7 +51,8 @@ def train(
     test: bool = False,
 ) -> Any:
     """The task that Hydra runs: a trial where a sweep listens to reports, else one training with records of its own."""
-    from sweeper import secret, single, trial  # not before: `--help` needs none of it
+    from sweeper import secret, single  # not before: `--help` needs none of it
+    from sweeper.training import trial  # not before: `--help` needs none of it
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     if report:
@@ -107,4 +110,4 @@ def _parser(name: str) -> argparse.ArgumentParser:
 
 
 def _module(name: str) -> ModuleType:
-    return importlib.import_module(f"sweeper.{name}")
+    return importlib.import_module(f"sweeper.commands.{name}")

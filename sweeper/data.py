@@ -130,6 +130,11 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
 
 
+def z_scored(images: np.ndarray, mean: tuple[float, ...], std: tuple[float, ...]) -> np.ndarray:
+    """Pixels (N, height, width, channels) uint8 -> what networks are trained on, float32 of the same shape."""
+    return (images.astype(np.float32) - np.float32(mean)) / np.float32(std)
+
+
 def _hold_out(split: Split, fraction: float, key: str, rng: np.random.Generator) -> tuple[Split, Split]:
     """What stays and what is held out: `fraction` of the rows of each class, in their old order."""
     if not 0 < fraction < 1:

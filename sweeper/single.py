@@ -10,13 +10,16 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from sweeper import command, objectives, record, states, tracking, trial
+from sweeper.config import command
+from sweeper.engine.recorder import Recorder, begin
+from sweeper.engine.stopping import Stopping
 from sweeper.errors import ConfigError
-from sweeper.events import EpochReported, Metrics, TrialEnded, TrialStarted
-from sweeper.journal import Journal
-from sweeper.recorder import Recorder, begin
-from sweeper.stopping import Stopping
-from sweeper.trainer import direction
+from sweeper.records import record, states
+from sweeper.records.events import EpochReported, Metrics, TrialEnded, TrialStarted
+from sweeper.records.journal import Journal
+from sweeper.tracking import store
+from sweeper.training import objectives, trial
+from sweeper.training.trainer import direction
 
 
 def run(cfg: DictConfig, folder: Path) -> float | tuple[float, ...]:
@@ -28,7 +31,7 @@ def run(cfg: DictConfig, folder: Path) -> float | tuple[float, ...]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does: with everything written
     optimized = objectives.names(cfg.optimized_metric)
     started = begin(folder, optimized, tuple(map(direction, optimized)), 1, hydra)
-    followed = tracking.read(cfg, hydra.runtime.choices, hydra.job.name)
+    followed = store.read(cfg, hydra.runtime.choices, hydra.job.name)
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(folder)))
         attempt = 0 if journal.empty else _next_attempt(cfg, folder)

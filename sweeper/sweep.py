@@ -14,33 +14,27 @@ from hydra.core.singleton import Singleton
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from sweeper import (
-    allowed,
-    confirmation,
-    enqueue,
-    failures,
-    model_log,
-    node,
-    objectives,
-    record,
-    resume,
-    space,
-    tracking,
-)
-from sweeper.coordinator import Coordinator
+from sweeper.config import allowed, node
+from sweeper.confirmation import confirmation
+from sweeper.engine import failures, resume
+from sweeper.engine.coordinator import Coordinator
+from sweeper.engine.executor import Call, Executor
+from sweeper.engine.limits import Limits
+from sweeper.engine.mishap import INTERRUPTED
+from sweeper.engine.recorder import Recorder, begin, claim
+from sweeper.engine.slot import Work
+from sweeper.engine.stopping import Stopping, sigterm_as_ctrl_c
+from sweeper.engine.waiting import Waiting
 from sweeper.errors import ConfigError
-from sweeper.events import SweepStarted
-from sweeper.executor import Call, Executor
-from sweeper.journal import Journal
-from sweeper.limits import Limits
-from sweeper.mishap import INTERRUPTED
-from sweeper.recorder import Recorder, begin, claim
-from sweeper.settings import Settings
-from sweeper.slot import Work
-from sweeper.space import Space
-from sweeper.stopping import Stopping, sigterm_as_ctrl_c
-from sweeper.study import Study
-from sweeper.waiting import Waiting
+from sweeper.records import record
+from sweeper.records.events import SweepStarted
+from sweeper.records.journal import Journal
+from sweeper.search import enqueue, space
+from sweeper.search.settings import Settings
+from sweeper.search.space import Space
+from sweeper.search.study import Study
+from sweeper.tracking import model_log, store
+from sweeper.training import objectives
 
 
 def run(
@@ -63,7 +57,7 @@ def run(
     confirmation.check(settings, space, config)
     enqueued = enqueue.read(settings.enqueue, space)[: settings.n_trials]
     extend = extension(settings, config)
-    followed = tracking.read(config, config.hydra.runtime.choices, config.hydra.job.name)
+    followed = store.read(config, config.hydra.runtime.choices, config.hydra.job.name)
     slots, waiting = executor(settings), Waiting()
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(folder) if settings.resume else claim(folder)))

@@ -10,19 +10,36 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = {"tensorflow", "keras", "optuna", "mlflow", "pandas", "sklearn", "cv2"}
 ZOO = sorted([*ROOT.glob("models/*.py"), *ROOT.glob("datasets/*.py")])
-ENGINE = sorted(ROOT.glob("sweeper/*.py"))
+ENGINE = sorted(ROOT.glob("sweeper/**/*.py"))
+
+
+def module(path):
+    """sweeper/search/space.py as sweeper.search.space, sweeper/page/__init__.py as sweeper.page."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module(path) for path in ENGINE}
+ROOMS = {name for name in MODULES if (ROOT / name.replace(".", "/")).is_dir() and name.count(".") == 1}
 
 
 def imports(path, *, top_only=False):
-    """Modules that a file imports, `from sweeper import x` as sweeper.x. top_only: not those inside of functions."""
+    """Modules that a file imports, `from sweeper.page import head` as sweeper.page.head. top_only: not in functions."""
     tree = ast.parse(path.read_text())
     for node in tree.body if top_only else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from (
-                f"{node.module}.{name.name}" if node.module == "sweeper" else node.module for name in node.names
-            )
+            whole = (f"{node.module}.{name.name}" for name in node.names)
+            yield from (name if name in MODULES else node.module for name in whole)
+
+
+def assert_without_circles(below):
+    """below: name -> names that it needs."""
+    while below:
+        lowest = [name for name, needs in below.items() if not (needs - {name}) & set(below)]
+        assert lowest, f"circular: {below}"
+        for name in lowest:
+            del below[name]
 
 
 def loaded_by(code, cwd):
@@ -38,20 +55,23 @@ def test_a_zoo_file_knows_nothing_of_the_engine(path):
     assert {name for name in imports(path) if name.startswith("sweeper")} <= contract
 
 
-@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in ENGINE])
+@pytest.mark.parametrize("path", [pytest.param(path, id=module(path)) for path in ENGINE])
 def test_nobody_imports_a_zoo_file(path):
     assert not [name for name in imports(path) if name.startswith(("sweeper.models", "sweeper.datasets"))]
 
 
 def test_the_engine_has_no_circular_imports():
-    below = {
-        path.stem: {name.split(".")[1] for name in imports(path) if name.startswith("sweeper.")} for path in ENGINE
-    }
-    while below:
-        lowest = [stem for stem, needs in below.items() if not needs & set(below)]
-        assert lowest, f"circular: {below}"
-        for stem in lowest:
-            del below[stem]
+    assert_without_circles({module(path): set(imports(path)) & MODULES - ROOMS for path in ENGINE})
+
+
+def test_rooms_need_each_other_in_one_direction():
+    assert len(ROOMS) > 10
+    below = {room: set() for room in ROOMS}
+    for path in ENGINE:
+        room = module(path.parent)
+        if room in ROOMS:
+            below[room] |= {name.rpartition(".")[0] for name in set(imports(path)) & MODULES} & ROOMS
+    assert_without_circles(below)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +98,9 @@ def test_a_quick_command_loads_nothing_heavy(arguments, tmp_path):
 
 
 def test_tensorflow_stays_out_of_the_coordinator(tmp_path):
-    assert loaded_by("import sweeper.sweep, sweeper.local", tmp_path) & {"tensorflow", "keras", "mlflow"} == set()
+    assert (
+        loaded_by("import sweeper.sweep, sweeper.engine.local", tmp_path) & {"tensorflow", "keras", "mlflow"} == set()
+    )
 
 
 @pytest.mark.parametrize("name", ["models", "datasets", "conf"])

@@ -22,14 +22,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from sweeper import card, checkpoint, data, evaluation, instances, journal, leaderboard, record, space, sweeps, trial
-from sweeper import settings as sweeper_settings
+from sweeper import data
 from sweeper.app import main
-from sweeper.compose import composed
+from sweeper.commands import leaderboard
+from sweeper.config.compose import composed
+from sweeper.engine.keeper import Keeper
 from sweeper.errors import ConfigError, DataError, SweeperError
-from sweeper.events import SweepEnded, SweepStarted, TrialEnded, TrialStarted, TrialTested
-from sweeper.keeper import Keeper
-from sweeper.ledger import Ledger
+from sweeper.files import card
+from sweeper.records import journal, record, sweeps
+from sweeper.records.events import SweepEnded, SweepStarted, TrialEnded, TrialStarted, TrialTested
+from sweeper.search import settings as sweeper_settings
+from sweeper.search import space
+from sweeper.tracking.ledger import Ledger
+from sweeper.training import checkpoint, evaluation, instances, trial
 
 steady = settings(
     deadline=None,

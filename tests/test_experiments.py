@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sweeper.compose import composed
-from sweeper.instances import make
-from sweeper.rates import Rates
+from sweeper.config.compose import composed
+from sweeper.training.instances import make
+from sweeper.training.rates import Rates
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "conf" / "experiment").glob("*.yaml"))
@@ -49,6 +49,6 @@ def test_the_notes_recipes_are_the_notes():
     assert (alexnet.trainer.epochs, alexnet.trainer.batch_size) == (5, 64)
     assert make(alexnet, "optimizer", learning_rate=0.1).l2 == 0
     assert ferplus.dataset.target == "distribution"
-    as_in_the_notes = {"_target_": "sweeper.augment.notes", "rotation": 15, "shift": 0.1, "flip": True}
+    as_in_the_notes = {"_target_": "sweeper.training.augment.notes", "rotation": 15, "shift": 0.1, "flip": True}
     assert augmented.augment == ferplus.augment == as_in_the_notes
-    assert custom.augment == {"_target_": "sweeper.augment.none"}
+    assert custom.augment == {"_target_": "sweeper.training.augment.none"}

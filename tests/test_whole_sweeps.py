@@ -12,7 +12,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from sweeper import record
+from sweeper.records import record
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 TRIALS = 6

@@ -12,8 +12,10 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from sweeper import mishap, plugin, settings
+from sweeper import plugin
+from sweeper.engine import mishap
 from sweeper.errors import ConfigError
+from sweeper.search import settings
 
 
 class StudySweeper(Sweeper):

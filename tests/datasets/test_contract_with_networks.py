@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweeper import fit, formats, instances, pipeline, trial
-from sweeper.compose import composed
+from sweeper.config.compose import composed
+from sweeper.files import formats
+from sweeper.training import fit, instances, pipeline, trial
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORKS, DATASETS = (sorted(file.stem for file in (ROOT / top).glob("*.py")) for top in ("models", "datasets"))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import sweeper
-from sweeper import instances
-from sweeper.compose import composed
+from sweeper.config.compose import composed
+from sweeper.training import instances
 
 ROOT = Path(sweeper.__file__).parent.parent
 STEMS = sorted(file.stem for file in (ROOT / "models").glob("*.py"))

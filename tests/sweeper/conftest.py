@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sweeper.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted
-from sweeper.journal import Journal
+from sweeper.records.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted
+from sweeper.records.journal import Journal
 
 from .watched import APP
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import optuna
 
-from sweeper.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted, TrialTested
-from sweeper.journal import Journal
-from sweeper.study_journal import StudyJournal
+from sweeper.records.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted, TrialTested
+from sweeper.records.journal import Journal
+from sweeper.search.study_journal import StudyJournal
 
 KINDS = ("FINISHED",) * 6 + ("PRUNED",) * 3 + ("DIVERGED",)
 FACTS = {"model": "custom", "dataset": "digits", "parameters": 309290, "epochs": 4}

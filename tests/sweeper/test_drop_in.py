@@ -9,7 +9,7 @@ import optuna
 import pytest
 import yaml
 
-from sweeper import record
+from sweeper.records import record
 
 APP = """
 import hydra

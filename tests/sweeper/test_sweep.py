@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sweeper import journal, record
-from sweeper.events import EpochReported, TrialEnded, TrialStarted
+from sweeper.records import journal, record
+from sweeper.records.events import EpochReported, TrialEnded, TrialStarted
 
 from .watched import ONE_SLOT, X, events, lives, slots, study, trials, until
 

@@ -9,7 +9,7 @@ import optuna
 import psutil
 from optuna.storages.journal import JournalFileBackend
 
-from sweeper import journal, record
+from sweeper.records import journal, record
 
 APP = Path(__file__).resolve().parents[1] / "light" / "app.py"
 X = "x=interval(-1, 1)"

@@ -1,0 +1,1 @@
+"""Runs trials: one coordinator, many slots, and whatever can happen to them."""

@@ -1,0 +1,253 @@
+"""The one process that asks, hands out trials, hears reports, decides and tells. A free slot gets work at once."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sweeper.config import command
+from sweeper.engine import outcome
+from sweeper.engine.executor import Call, Died, Done, Executor, Message, Raised, Ready, Reported, TrialJob
+from sweeper.engine.failures import Failures, SweepFailed
+from sweeper.engine.limits import Limits
+from sweeper.engine.outcome import Outcome
+from sweeper.engine.stopping import Stopping
+from sweeper.engine.waiting import Waiting
+from sweeper.records.events import EpochReported, Event, TrialEnded, TrialStarted
+from sweeper.records.record import Trial
+from sweeper.records.states import OPEN
+from sweeper.search import constraints
+from sweeper.search.duplicates import Duplicates
+from sweeper.search.retrainings import Retrainings
+from sweeper.search.settings import Settings
+from sweeper.search.study import Proposal, Study
+
+_TICK = 0.5  # seconds until a request to stop is noticed
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    proposal: Proposal
+    subdir: str  # of the sweep's folder
+    number: int = 0  # attempts before this one
+    crashes: int = 0  # of those in this session
+    pruned_at: int | None = None  # epoch
+    heard_at: float = field(default_factory=time.monotonic)  # when it last made progress
+
+
+class Coordinator:
+    def __init__(
+        self,
+        study: Study | Retrainings,
+        executor: Executor,
+        settings: Settings,
+        limits: Limits,
+        stopping: Stopping,
+        emit: Callable[[Event], None],
+        subdir: Callable[[int, list[str]], str],
+        earlier: Sequence[Trial] = (),
+        prepare: Call | None = None,
+        waiting: Waiting | None = None,
+        within: str = "",
+    ):
+        """subdir: number and overrides of a trial -> its folder in the sweep's.
+        earlier: the trials of the sessions before, when a sweep is resumed.
+        prepare: what a slot does that gets no further trial, while others still train.
+        waiting: the slots that an earlier coordinator has left waiting.
+        within: the folder, in that of the slots' sweep, that `subdir` is in.
+        """
+        self._study, self._executor, self._settings = study, executor, settings
+        self._limits, self._stopping = limits, stopping
+        self._emit, self._subdir = emit, subdir
+        self._waiting = Waiting() if waiting is None else waiting
+        self._within = within
+        self._running: dict[int, _Attempt] = {}  # by slot
+        self._prepare = prepare
+        self._abandoned: list[int] = []  # slots that work on a trial that ended already
+        self._failures = Failures(settings, (trial.state for trial in earlier))
+        self._duplicates = Duplicates(earlier)
+        self._again = deque(self._open(earlier))
+        self._asked = len(earlier) + sum(attempt.number == 0 for attempt in self._again)
+
+    def _open(self, earlier: Sequence[Trial]) -> list[_Attempt]:
+        """What sessions before have not ended: with the attempt after their last one, in the same folder."""
+        known = {trial.number: trial for trial in earlier}
+        attempts = []
+        for proposal in self._study.begun:
+            trial = known.get(proposal.number)
+            subdir = trial.subdir if trial else self._subdir(proposal.number, proposal.overrides)
+            attempts.append(_Attempt(proposal, subdir, trial.attempt + 1 if trial else 0))
+        return attempts
+
+    def run(self) -> None:
+        """Until n_trials are told, or a stop is requested, or time is up; then running trials end as INTERRUPTED.
+
+        Raises: SweepFailed if it makes no sense to go on; all that ran is told and written by then.
+        """
+        try:
+            while not self._is_over():
+                self._fill_slots()
+                for message in self._executor.wait(_TICK):
+                    self._handle(message)
+                self._end_hung()
+        finally:
+            for slot in list(self._running):
+                self._abandoned.append(slot)
+                self._end(self._running.pop(slot), outcome.INTERRUPTED)
+
+    def ended_by(self) -> Exception | None:
+        """Runs; what ended it before its time. Even a bug of ours must leave a sweep with its results written."""
+        try:
+            with self._stopping.on_signals():
+                self.run()
+        except Exception as error:
+            return error
+        return None
+
+    @property
+    def time_is_up(self) -> str | None:
+        """Why not all trials ran, if that is so."""
+        if not self._again and self._asked >= self._settings.n_trials and not self._abandoned:
+            return None
+        limit = "deadline" if self._limits.is_over() else "timeout"
+        return f"hydra.sweeper.{limit}={getattr(self._settings, limit)} was reached"
+
+    def _is_over(self) -> bool:
+        return self._stopping.requested or self._limits.is_over() or not (self._running or self._may_start())
+
+    def _may_start(self) -> bool:
+        return self._limits.may_start() and bool(self._again or self._asked < self._settings.n_trials)
+
+    def call(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Runs it in the next free slot, between trials; in another one if that is lost.
+
+        Raises: SweepFailed with its traceback if it raises.
+        """
+        while self._abandoned:
+            self._executor.kill(self._abandoned.pop())
+        heard = self._called(Call(function, arguments))
+        if isinstance(heard, Died):
+            heard = self._called(Call(function, arguments))
+        if not isinstance(heard, Done):
+            raise SweepFailed(heard.told if isinstance(heard, Raised) else heard.reason)
+
+    def _called(self, call: Call) -> Done | Raised | Died:
+        while not self._waiting:
+            for message in self._executor.wait(_TICK):
+                self._handle(message)
+        slot = self._waiting.take_prepared()
+        self._executor.submit(slot, call)
+        heard = None
+        while heard is None:
+            for message in self._executor.wait(_TICK):
+                if message.slot == slot and not isinstance(message, Ready):
+                    heard = message
+                else:
+                    self._handle(message)  # also that this slot is ready again
+        return heard
+
+    def _fill_slots(self) -> None:
+        while self._waiting and self._may_start() and not self._stopping.requested:
+            attempt = self._again.popleft() if self._again else self._ask()
+            same = self._duplicates.of(attempt.proposal.params) if self._settings.reuse_duplicates else None
+            if same:
+                self._repeat(attempt, same)
+            else:
+                self._start(self._waiting.take_for(attempt.proposal.params), attempt)
+        if self._prepare and self._running and not self._may_start():
+            for slot in self._waiting.take_to_prepare():
+                self._executor.submit(slot, self._prepare)
+
+    def _repeat(self, attempt: _Attempt, same: TrialEnded) -> None:
+        """Tells a trial as one of the same parameters ended, without training it."""
+        self._announce(attempt)
+        self._end(attempt, outcome.repeated(same))
+        for message in self._executor.wait(0):  # slots wait for answers while a small space repeats itself
+            self._handle(message)
+
+    def _start(self, slot: int, attempt: _Attempt) -> None:
+        self._running[slot] = replace(attempt, heard_at=time.monotonic())
+        self._announce(attempt)
+        trial, subdir = attempt.proposal, str(Path(self._within, attempt.subdir))
+        self._executor.submit(slot, TrialJob(trial.number, trial.overrides, subdir, trial.test))
+
+    def _announce(self, attempt: _Attempt) -> None:
+        trial = attempt.proposal
+        again = command.training(trial.overrides)
+        self._emit(TrialStarted(trial.number, attempt.number, trial.params, again, attempt.subdir, time.time()))
+
+    def _ask(self) -> _Attempt:
+        self._asked += 1
+        proposal = self._study.ask()
+        return _Attempt(proposal, self._subdir(proposal.number, proposal.overrides))
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case Ready(slot):
+                self._waiting.add(slot)
+            case Reported(slot):
+                self._report(slot, message)
+            case Done(slot) | Raised(slot) if slot not in self._running:
+                pass  # it has prepared
+            case Done(slot):
+                attempt = self._running.pop(slot)
+                self._end(attempt, outcome.done(message, len(self._settings.directions), attempt.pruned_at))
+            case Raised(slot) if message.state in OPEN:
+                raise OSError(message.told)
+            case Raised(slot):
+                self._end(self._running.pop(slot), outcome.raised(message))
+            case Died(slot) if slot in self._running:
+                self._waiting.forget(slot)
+                self._lose(self._running.pop(slot), message)
+            case Died(slot):
+                self._waiting.forget(slot)
+
+    def _report(self, slot: int, heard: Reported) -> None:
+        attempt, now = self._running[slot], time.monotonic()
+        number = attempt.proposal.number
+        stop = self._study.report(number, heard.epoch, heard.value)
+        self._executor.answer(slot, stop)
+        if heard.epoch > 1:  # the first one has to start up too
+            self._limits.heard(now - attempt.heard_at)
+        self._running[slot] = replace(attempt, heard_at=now, pruned_at=heard.epoch if stop else attempt.pruned_at)
+        self._emit(EpochReported(number, heard.epoch, heard.value, heard.metrics, time.time()))
+
+    def _lose(self, attempt: _Attempt, died: Died) -> None:
+        """The process of a trial."""
+        lost = outcome.died(died, attempt.crashes, self._settings.max_retries)
+        self._end(attempt, lost)
+        if lost.state == "CRASHED":
+            crashes = attempt.crashes + (not died.by_us)
+            self._again.append(replace(attempt, number=attempt.number + 1, crashes=crashes, pruned_at=None))
+
+    def _end_hung(self) -> None:
+        """Trials that made no progress for `trial_timeout`."""
+        patience = self._settings.trial_timeout
+        if patience is None:
+            return
+        for slot, attempt in list(self._running.items()):
+            if time.monotonic() - attempt.heard_at > patience:
+                del self._running[slot]
+                self._executor.kill(slot)
+                self._waiting.forget(slot)
+                self._end(attempt, outcome.hung(patience))
+
+    def _end(self, attempt: _Attempt, end: Outcome) -> None:
+        """The journal hears first: what it has, a resumed sweep tells the study.
+
+        Raises: SweepFailed if it makes no sense to go on.
+        """
+        number, params = attempt.proposal.number, attempt.proposal.params
+        finished = end.state == "FINISHED"
+        missed = constraints.missed(self._settings.constraints, end.facts, end.values) if finished else {}
+        reason = "; ".join(filter(None, (end.reason, constraints.reason(missed, end.facts)))) or None
+        ended = TrialEnded(number, end.state, end.values, reason, end.facts, time.time(), missed)
+        self._duplicates.add(params, ended)
+        self._emit(ended)
+        self._study.tell(number, end.state, end.values, end.facts)
+        if end.state not in OPEN:
+            self._failures.count(end.state, end.told or end.reason, end.place)

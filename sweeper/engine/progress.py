@@ -1,0 +1,235 @@
+"""A sweep as it happens: a live display on a terminal, a line a trial anywhere else."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from sweeper import text
+from sweeper.engine.limits import Limits
+from sweeper.records import pareto
+from sweeper.records.events import EpochReported, Event, SweepStarted, TrialEnded, TrialStarted
+from sweeper.records.record import DUPLICATE_OF, Trial, losses
+from sweeper.records.states import FAILURES, OPEN, State, colour, label
+from sweeper.training import objectives
+
+REFRESHES = 4  # a second
+_COUNTED = ("RUNNING", *(state for state in get_args(State) if state != "CRASHED"), "CRASHED")
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What the display knows of one trial."""
+
+    number: int
+    params: dict[str, Any]
+    started: float  # seconds since 1970
+    seconds: float = 0.0  # once it ended
+    state: str = "RUNNING"
+    epoch: int = 0
+    value: float | None = None  # the last one heard; of several objectives the first
+    point: pareto.Point | None = None  # once it finished, if it was trained
+
+
+class Progress:
+    """Listens to the events of a sweep. `write` never raises: a terminal that went away must not stop the training."""
+
+    def __init__(
+        self,
+        n_trials: int,
+        metric: str,
+        directions: tuple[str, ...],
+        slots: int | None,
+        *,
+        began: float | None = None,
+        before: Iterable[Trial] = (),
+        limits: Limits | None = None,
+        console: Console | None = None,
+    ):
+        """slots: None if unknown. began: seconds since 1970, None is now.
+
+        before: the trials of the sessions before, when a sweep is resumed.
+        """
+        self._n_trials, self._directions, self._slots = n_trials, directions, slots
+        self._metrics = objectives.split(metric, len(directions))
+        self._trials = {trial.number: _shown(trial, directions) for trial in before}
+        self._crashes, self._limits = 0, limits
+        self._console = console or Console(highlight=False)
+        self._live = Live(self, console=self._console, refresh_per_second=REFRESHES)
+        self._began = time.time() if began is None else began
+
+    def write(self, event: Event) -> None:
+        try:
+            self._write(event)
+        except (OSError, ValueError):  # the terminal is closed, or cannot print a character
+            self.close()
+
+    def close(self) -> None:
+        """Leaves the last state of the display on the terminal."""
+        with suppress(OSError, ValueError):
+            self._live.stop()
+
+    def __rich__(self) -> RenderableType:
+        """The display. Another thread calls it to refresh: `list` copies what `write` may be changing meanwhile."""
+        trials = list(self._trials.values())
+        running = [trial for trial in trials if trial.state == "RUNNING"]
+        return Group(
+            self._bar(trials), self._counts(trials), self._best_line(trials), *map(self._running_line, running)
+        )
+
+    def _write(self, event: Event) -> None:
+        match event:
+            case SweepStarted():
+                self._start(event)
+            case TrialStarted():
+                self._trials[event.trial] = _Shown(event.trial, event.params, event.time)
+            case EpochReported():
+                trial = self._trials[event.trial]
+                self._trials[event.trial] = replace(trial, epoch=event.epoch, value=event.value)
+            case TrialEnded():
+                self._end(event)
+
+    def _start(self, event: SweepStarted) -> None:
+        work = _count(self._n_trials, "trial") + (f" on {_count(self._slots, 'slot')}" if self._slots else "")
+        wanted = (" ".join(pair) for pair in zip(self._directions, self._metrics, strict=True))
+        limit = self._limits.left if self._limits else None
+        until = "" if limit is None else f", for {text.clock(limit)} at most"
+        self._print(f"Sweep {event.sweep}: {work}, {', '.join(wanted)}{until}")
+        if self._console.is_terminal:
+            self._live.start()
+
+    def _end(self, event: TrialEnded) -> None:
+        trial = self._trials[event.trial]
+        self._trials[event.trial] = trial = replace(
+            trial,
+            state=event.state,
+            value=event.values[0] if event.values else None,
+            point=_point(event, self._directions),
+            seconds=event.time - trial.started,
+        )
+        self._crashes += event.state == "CRASHED"
+        if not self._console.is_terminal or event.state in (*FAILURES, "CRASHED"):
+            self._print(self._ended_line(trial, event), colour(event.state))
+
+    def _print(self, line: str, style: str = "") -> None:
+        self._console.print(Text(text.printable(line), style), soft_wrap=True)
+
+    def _ended_line(self, trial: _Shown, event: TrialEnded) -> str:
+        """`[ 7/20] trial 6 finished  val_accuracy 0.9832  lr=0.0021 dropout=0.31  9.8 s   best 0.9916 (trial 3)`."""
+        trials = list(self._trials.values())
+        values = zip(self._metrics, event.values or (), strict=False)
+        parts = [
+            f"[{_ended(trials):{len(str(self._n_trials))}}/{self._n_trials}] trial {trial.number} {label(trial.state)}",
+            " ".join(f"{metric} {text.value(value)}" for metric, value in values),
+            text.params(trial.params),
+            text.duration(trial.seconds),
+            text.first_line(event.reason),
+            self._best_so_far(trials),
+        ]
+        return "  ".join(filter(None, parts))
+
+    def _bar(self, trials: list[_Shown]) -> Table:
+        ended = _ended(trials)
+        grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        grid.add_column(no_wrap=True)
+        grid.add_column(ratio=1)
+        grid.add_column(no_wrap=True)
+        grid.add_row(
+            f"{ended}/{self._n_trials} trials",
+            ProgressBar(self._n_trials, ended),
+            text.clock(time.time() - self._began) + self._left(trials),
+        )
+        return grid
+
+    def _left(self, trials: list[_Shown]) -> str:
+        """`, about 0:26 left`, or what a timeout or deadline leaves room for."""
+        left, limit = self._seconds_left(trials), self._limits.left if self._limits else None
+        if limit is None or left <= limit:
+            return f", about {text.clock(left)} left" if left else ""
+        room = round((self._n_trials - _ended(trials)) * limit / left)
+        return f", stops in {text.clock(limit)}, time for about {_count(room, 'trial')}"
+
+    def _counts(self, trials: list[_Shown]) -> Text:
+        states = Counter(trial.state for trial in trials) | Counter(CRASHED=self._crashes)
+        counts = [(f"{states[state]} {label(state)}", colour(state)) for state in _COUNTED if states[state]]
+        if not counts:
+            return _line("the slots are starting")
+        line = Text(", ").join(Text(*count) for count in counts)
+        line.no_wrap, line.overflow = True, "ellipsis"
+        return line
+
+    def _best_line(self, trials: list[_Shown]) -> Text:
+        front = self._front(trials)
+        if not front:
+            met = "meets the constraints" if any(trial.point for trial in trials) else "finished"
+            return _line(f"best {', '.join(self._metrics)}: none {met} yet")
+        best = front[0]
+        if len(self._metrics) == 1:
+            found = f"best {self._metrics[0]} {text.value(best.value)}  trial {best.number}  {text.params(best.params)}"
+        else:
+            numbers = ", ".join(str(trial.number) for trial in front)
+            found = f"Pareto front: {_count(len(front), 'trial')} ({numbers})"
+        return _line(found, style="bold green")
+
+    def _best_so_far(self, trials: list[_Shown]) -> str:
+        front = self._front(trials)
+        if not front:
+            return ""
+        if len(self._metrics) == 1:
+            return f" best {text.value(front[0].value)} (trial {front[0].number})"
+        return f" Pareto front of {len(front)}"
+
+    def _running_line(self, trial: _Shown) -> Text:
+        value = "" if trial.value is None else text.value(trial.value)
+        return _line(f"  trial {trial.number:<4} epoch {trial.epoch:<3} {value:7} {text.params(trial.params)}")
+
+    def _front(self, trials: list[_Shown]) -> list[_Shown]:
+        """The best of those that finished and are feasible: many if there are several objectives, or equals."""
+        finished = [trial for trial in trials if trial.point and not trial.point.shortfall]
+        ranks = pareto.ranks([trial.point for trial in finished])
+        return [trial for rank, trial in zip(ranks, finished, strict=True) if rank == 1]
+
+    def _seconds_left(self, trials: list[_Shown]) -> float:
+        """What is to come, at the mean of the trials that ended and shared by the slots; 0 while none has ended."""
+        durations = [trial.seconds for trial in trials if trial.state in ("FINISHED", "PRUNED")]
+        if not durations:
+            return 0.0
+        mean = sum(durations) / len(durations)
+        running = [trial for trial in trials if trial.state == "RUNNING"]
+        under_way = sum(max(0.0, mean - (time.time() - trial.started)) for trial in running)
+        waiting = max(0, self._n_trials - _ended(trials) - len(running))
+        return (mean * waiting + under_way) / max(self._slots or 1, len(running))  # a card may hold more
+
+
+def _shown(trial: Trial, directions: tuple[str, ...]) -> _Shown:
+    value = trial.values[0] if trial.values else None
+    point = _point(trial, directions)
+    return _Shown(trial.number, trial.params, trial.started, trial.seconds, trial.state, 0, value, point)
+
+
+def _point(ended: Trial | TrialEnded, directions: tuple[str, ...]) -> pareto.Point | None:
+    if ended.state != "FINISHED" or DUPLICATE_OF in ended.facts:
+        return None
+    return pareto.Point(losses(ended.values, directions), sum(ended.missed.values()))
+
+
+def _ended(trials: list[_Shown]) -> int:
+    return sum(trial.state not in OPEN for trial in trials)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _line(content: str, style: str = "") -> Text:
+    return Text(text.printable(content), style, no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,1 @@
+"""What this machine has, and how processes begin on it."""

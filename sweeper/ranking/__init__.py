@@ -1,0 +1,1 @@
+"""Trials beside each other: which are best."""

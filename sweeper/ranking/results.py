@@ -1,0 +1,151 @@
+"""The end of a sweep: `leaderboard.csv` and `optimization_results.yaml` in its folder, and a summary on the screen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from rich.console import Console
+from rich.text import Text
+
+from sweeper import text
+from sweeper.config import command
+from sweeper.ranking import standings, table
+from sweeper.records import record, sweeps
+from sweeper.records.record import Sweep, Trial
+from sweeper.records.states import FAILURES, label
+from sweeper.search import constraints
+from sweeper.training import objectives
+
+LEADERBOARD = "leaderboard.csv"
+RESULTS = "optimization_results.yaml"
+PARETO = "pareto.png"
+TOP = 10  # rows of the summary's tables
+
+
+def write(sweep: Sweep) -> None:
+    """Writes all trials as CSV, and the best as hydra-optuna-sweeper does; without a finished trial only the CSV.
+
+    Of several objectives also a picture.
+    """
+    standings.write_csv(sweep.folder / LEADERBOARD, standings.of([sweep]))
+    if sweep.finished:
+        OmegaConf.save(OmegaConf.create(_solutions(sweep)), sweep.folder / RESULTS)
+        if len(sweep.started.directions) > 1:
+            _draw_front(sweep)
+
+
+def summary(sweep: Sweep, console: Console) -> None:
+    """Prints the best trials, why others failed, and what to type next."""
+    console.print()
+    for standing in standings.of([sweep]):
+        table.show(standing, TOP, console)
+    for line in (*_on_constraints(sweep), *_on_front(sweep), *_on_auto(sweep)):
+        _print(console, line)
+    for trial in sweep.trials:
+        if trial.tested:
+            accuracy, images = trial.tested.metrics["test_accuracy"], trial.tested.images
+            _print(console, f"Trial {trial.number} on {images:,} test images: accuracy {text.value(accuracy)}", "bold")
+            _print(console, f"  pictures of it: {_near(trial.folder / record.PICTURES)}")
+    for (state, reason), count in _failures(sweep).most_common():
+        _print(console, f"{count} {state}: {reason}", "red")
+    _print(console, f"Written to {_near(sweep.folder)}. Next:")
+    for line in _next_commands(sweep):
+        _print(console, f"  {line}")
+
+
+def resuming(sweep: Sweep) -> str:
+    """The command that goes on with what it leaves open."""
+    if sweep.is_single:
+        return command.resuming(sweep.started.command, str(_near(sweep.folder)), "hydra.run.dir")
+    return command.resuming(sweep.started.command, sweeps.name(sweep.folder))
+
+
+def _solutions(sweep: Sweep) -> dict[str, Any]:
+    if len(sweep.started.directions) == 1:
+        return {"name": "optuna", "best_params": sweep.best.params, "best_value": sweep.best.values[0]}
+    front = [{"params": trial.params, "values": list(trial.values)} for trial in sweep.pareto_front()]
+    return {"name": "optuna", "solutions": front}
+
+
+def _draw_front(sweep: Sweep) -> None:
+    from sweeper.training import pictures  # NumPy and matplotlib: only here
+
+    directions = sweep.started.directions
+    front = {trial.number for trial in sweep.pareto_front()}
+    shown = [
+        pictures.Outcome(trial.number, trial.values, trial.number in front, not trial.missed)
+        for trial in sweep.ranked()
+    ]
+    names = objectives.split(sweep.started.metric, len(directions))
+    pictures.save(pictures.pareto(shown, names, directions), sweep.folder / PARETO)
+
+
+def _on_constraints(sweep: Sweep) -> list[str]:
+    """What the nearest trial misses, if none meets all constraints."""
+    best = sweep.best
+    if best is None or not best.missed:
+        return []
+    return [
+        f"No trial meets the constraints. The nearest one, {best.number}, {constraints.reason(best.missed, best.facts)}"
+    ]
+
+
+def _on_front(sweep: Sweep) -> list[str]:
+    """Of several objectives: which trials are the front, which one `best` means, whose networks are gone."""
+    front = sweep.pareto_front()
+    if len(sweep.started.directions) == 1 or not front:
+        return []
+    names = objectives.split(sweep.started.metric, len(sweep.started.directions))
+    lines = [
+        f"Pareto front: trials {_listed(front)}. Best by {names[0]}: trial {sweep.best.number}, `best` below",
+        f"  picture of it: {_near(sweep.folder / PARETO)}",
+    ]
+    gone = [trial for trial in front if not trial.model.exists()]
+    if gone and len(gone) < len(front):
+        lines.append(f"  networks not kept: trials {_listed(gone)}. Keep more: hydra.sweeper.keep_models={len(front)}")
+    return lines
+
+
+def _on_auto(sweep: Sweep) -> list[str]:
+    """What `auto` in conf/trainer became on this machine, in the best trial."""
+    facts = sweep.best.facts if sweep.best else {}
+    chosen = [f"trainer.{key}={facts[key]}" for key in ("precision", "steps_per_execution") if key in facts]
+    return [f"On this machine `auto` is {', '.join(chosen)}"] if chosen else []
+
+
+def _listed(trials: list[Trial]) -> str:
+    return ", ".join(str(trial.number) for trial in trials)
+
+
+def _failures(sweep: Sweep) -> Counter[tuple[str, str]]:
+    """`2 out of memory: first line of the reason`, each with how many trials it has cost."""
+    failed = (trial for trial in sweep.trials if trial.state in (*FAILURES, "CRASHED"))
+    return Counter((label(trial.state), text.first_line(trial.reason) or "no reason was told") for trial in failed)
+
+
+def _next_commands(sweep: Sweep) -> list[str]:
+    name = sweeps.name(sweep.folder)
+    commands = [f"python -m sweeper {look} --sweep {name}" for look in ("leaderboard", "report")]
+    if sweep.best and sweep.best.model.exists():
+        commands.append(f"python -m sweeper export best --sweep {name}")
+    started = sweep.started.command
+    if len(sweep.finished) > 1 and command.is_ours(started) and "hydra.sweeper.confirm=" not in started:
+        commands.append(f"python -m sweeper confirm --sweep {name}")
+    if sweep.run_id:
+        commands.append("python -m sweeper ui")
+    if sweep.open or len(sweep.trials) < sweep.started.n_trials:
+        commands.append(resuming(sweep))
+    return commands
+
+
+def _near(path: Path) -> Path:
+    """As short as it can be typed here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _print(console: Console, line: str, style: str = "") -> None:
+    console.print(Text(text.printable(line), style), soft_wrap=True)

@@ -1,0 +1,1 @@
+"""What happened in sweeps, as it is written down and read again."""

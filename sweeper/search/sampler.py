@@ -1,0 +1,79 @@
+"""The sampler of a study from its config node, and how many trials it can draw at most."""
+
+from __future__ import annotations
+
+import math
+from importlib.util import find_spec
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIIISampler, NSGAIISampler, TPESampler
+
+from sweeper.config import node as nodes
+from sweeper.errors import ConfigError
+from sweeper.search import feasibility
+from sweeper.search.settings import Settings
+from sweeper.search.space import Space
+
+_KEY = "hydra.sweeper.sampler"
+_QMC = "optuna.samplers.QMCSampler"
+_CONSTRAINED = (TPESampler, NSGAIISampler, NSGAIIISampler, GPSampler)
+
+
+def build(settings: Settings, space: Space, drawn: int) -> tuple[BaseSampler, int | None]:
+    """The sampler, and how many different trials it can draw where that is bounded.
+
+    drawn: trials of earlier sessions. The same seed again would repeat the first of them.
+    """
+    node = settings.sampler
+    if not _is_grid(node):
+        node = _reseeded(node, drawn)
+        sampler = nodes.made(node, _KEY, settings.allow)
+        _check(sampler, settings)
+        if settings.constraints and feasibility.OPTIONS:
+            sampler = nodes.made(node, _KEY, settings.allow, **feasibility.OPTIONS)
+        if isinstance(sampler, GPSampler) and find_spec("torch") is None:  # Optuna notices after ten trials
+            raise ConfigError("hydra/sweeper/sampler=gp needs PyTorch: python -m pip install 'sweeper[gp]'")
+        return sampler, None
+    grid = {key: _grid_points(key, of) for key, of in space.unconditional().items()}
+    sampler = nodes.made(node, _KEY, settings.allow, search_space=grid)
+    _check(sampler, settings)
+    return sampler, math.prod(len(points) for points in grid.values())
+
+
+def _check(sampler: BaseSampler, settings: Settings) -> None:
+    """Raises: ConfigError if `sampler` cannot do what the settings want, which Optuna notices later or never."""
+    name = type(sampler).__name__
+    if len(settings.directions) > 1 and isinstance(sampler, CmaEsSampler):
+        raise ConfigError(
+            f"{name} searches one objective, not {len(settings.directions)} of hydra.sweeper.direction. "
+            "Choose hydra/sweeper/sampler=nsgaii, nsgaiii or tpe."
+        )
+    if settings.constraints and not isinstance(sampler, _CONSTRAINED):
+        raise ConfigError(
+            f"{name} learns nothing from hydra.sweeper.constraints. Choose hydra/sweeper/sampler=tpe, nsgaii, nsgaiii "
+            "or gp, or leave the constraints out."
+        )
+
+
+def _reseeded(node: Any, drawn: int) -> Any:
+    """QMC goes on with its own sequence, which needs the same seed."""
+    if not drawn or not isinstance(node, DictConfig) or node.get("seed") is None or node._target_ == _QMC:
+        return node
+    return OmegaConf.merge(node, {"seed": node.seed + drawn})
+
+
+def _is_grid(node: Any) -> bool:
+    return isinstance(node, DictConfig) and node.get("_target_") == "optuna.samplers.GridSampler"
+
+
+def _grid_points(key: str, of: Any) -> list[Any]:
+    if isinstance(of, CategoricalDistribution):
+        return list(of.choices)
+    if of.log or (isinstance(of, FloatDistribution) and of.step is None):
+        raise ConfigError(
+            f"hydra/sweeper/sampler=grid: {key} is an interval, which has no grid. "
+            f"List its values ({key}={of.low},{of.high}) or give a step ({key}=range({of.low}, {of.high}, STEP))."
+        )
+    return [of.low + i * of.step for i in range(round((of.high - of.low) / of.step) + 1)]

@@ -1,0 +1,1 @@
+"""One trial: its data, network, optimizer and training."""

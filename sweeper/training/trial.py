@@ -1,0 +1,214 @@
+"""One trial: data -> model -> optimizer -> fit -> files. The only file that knows the order."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from sweeper.data import Dataset
+from sweeper.errors import ConfigError, DataError
+from sweeper.files import costs, file_costs
+from sweeper.files.card import Card
+from sweeper.records import plain
+from sweeper.records.events import Metrics, Report
+from sweeper.records.record import CONFIG, MODEL
+from sweeper.secret import without_credentials
+from sweeper.training import answers, checkpoint, instances, objectives, origin
+from sweeper.training.schedule import Schedule
+from sweeper.training.trainer import AUTO, PRECISIONS, Trainer
+
+if TYPE_CHECKING:
+    from sweeper.training.pipeline import Batches
+    from sweeper.training.program import Parts, Program
+    from sweeper.training.rates import Rates
+
+HPARAMS = {"lr": (0.0, math.inf), "dropout": (0.0, 1.0), "weight_decay": (0.0, math.inf)}  # from, to below
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    values: tuple[float, ...]  # of each optimized metric in the best epoch
+    facts: dict[str, Any]  # model, dataset, costs, epochs, best_epoch and the best epoch's metrics
+
+    @property
+    def value(self) -> float | tuple[float, ...]:
+        """As a task returns it: a number for one objective."""
+        return self.values[0] if len(self.values) == 1 else self.values
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training starts with."""
+
+    data: Dataset
+    batches: Batches
+    schedule: Schedule
+    parts: Parts
+
+
+def never_stop(epoch: int, value: float, metrics: Metrics) -> bool:
+    return False
+
+
+def run(
+    cfg: DictConfig,
+    report: Report = never_stop,
+    folder: Path = Path(),
+    kept: dict[str, Any] | None = None,
+    test: bool = False,
+) -> TrialResult:
+    """Trains the network that `cfg` describes; writes config.yaml into `folder` and, if not stopped, the network.
+
+    kept: what this process keeps from trial to trial; the next one in it trains faster.
+    test: judges the network on the test images too, which nothing that chooses may know: not for a search.
+    Raises: ConfigError for a value that cannot train, DataError from the data set, Diverged if the loss explodes.
+    """
+    check(cfg)
+    optimized = objectives.names(cfg.optimized_metric)
+    metric = objectives.of_epochs(optimized)
+    trainer = instances.make(cfg, "trainer")
+    folder.mkdir(parents=True, exist_ok=True)
+    saved = checkpoint.read(folder) if is_of(cfg, folder) else None  # by an attempt whose process died
+    (folder / CONFIG).write_text(as_text(cfg), encoding="utf-8")
+    import sweeper.training.lean  # noqa: F401  TensorFlow starts here
+    from sweeper.training import fit, views
+    from sweeper.training.program import Programs
+
+    trainer = settled(cfg, trainer)
+    start = prepare(cfg, trainer)
+    data, net, batches = start.data, start.parts.net, start.batches
+    origin.write(folder, origin.here(data))
+    programs = Programs() if kept is None else kept.setdefault("programs", Programs())
+    program = programs.take(start.parts, batches.steps)
+    told, save = _told_to(start.schedule, program.rates, report), partial(checkpoint.write, folder)
+    fitted = fit.fit(program, batches, trainer, metric, told, saved, save)
+    net.set_weights(fitted.weights)
+
+    words = {group: instances.word(cfg[group]) for group in ("model", "dataset")}
+    facts: dict[str, Any] = {**words, "parameters": net.count_params()}
+    used = views.averaged(net) if trainer.views == 2 else net
+    if not fitted.stopped:
+        used.save(folder / MODEL)
+        Card(
+            **facts,
+            classes=data.classes,
+            input_shape=data.input_shape,
+            mean=data.mean,
+            std=data.std,
+            metric=metric,
+            value=fitted.value,
+        ).write(folder)
+    facts["mflops"] = costs.mflops(net) * trainer.views
+    if trainer.latency or "latency" in optimized:
+        facts["latency"] = costs.latency(used)
+    if not fitted.stopped:
+        facts |= file_costs.measure(used, data, optimized)
+    facts |= _chosen(cfg, trainer, program)
+    if test and not fitted.stopped:
+        facts |= answers.evaluate(used, data.test, data).metrics
+    facts |= {"epochs": fitted.epochs, "best_epoch": fitted.best_epoch} | fitted.metrics
+    return TrialResult(tuple(float(facts[name]) for name in optimized), facts)
+
+
+def settled(cfg: DictConfig, trainer: Trainer) -> Trainer:
+    """With the precision that this machine trains fastest with, if it is `auto`."""
+    if trainer.precision != AUTO:
+        return trainer
+    from sweeper.training import speed
+    from sweeper.training.program import Program
+
+    def seconds(precision: str) -> float:
+        start = prepare(cfg, replace(trainer, precision=precision, steps_per_execution=1))
+        return speed.seconds_a_step(Program(start.parts, start.batches.steps), start.batches)
+
+    folder = instances.cache_folder(cfg)
+    if folder is None:
+        raise ConfigError(
+            "trainer.precision=auto keeps what it measures in the folder `cache`, and cache=null. Give a folder, or "
+            f"trainer.precision as one of {', '.join(PRECISIONS)}."
+        )
+    shape = "x".join(map(str, instances.dataset(cfg).input_shape))
+    keys = OmegaConf.to_container(cfg.model, resolve=True)
+    network = {key: value for key, value in keys.items() if not isinstance(value, float)}  # a rate changes no speed
+    work = f"{network}, {trainer.batch_size} images of {shape}"
+    return replace(trainer, precision=speed.precision(work, seconds, folder))
+
+
+def prepare(cfg: DictConfig, trainer: Trainer) -> Start:
+    """Raises: as `make` and `dataset`, and ConfigError for two kinds of averages at once."""
+    from sweeper.training import fit, pipeline, rates, speed
+    from sweeper.training.program import Parts
+
+    fit.reset(cfg.seed, trainer.precision)
+    data = instances.dataset(cfg)
+    net = instances.make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
+    batches = pipeline.batches(data, trainer, instances.make(cfg, "augment"), cfg.seed)
+    if trainer.steps_per_execution == AUTO:
+        at_once = speed.steps_at_once(costs.mflops(net), trainer.batch_size, instances.cache_folder(cfg))
+        trainer = replace(trainer, steps_per_execution=at_once)
+    steps = trainer.epochs * batches.steps
+    schedule = instances.make(cfg, "schedule", steps=steps)
+    rate = rates.Rates(rates.table(schedule, steps))
+    parts = Parts(net, instances.make(cfg, "optimizer", learning_rate=rate), rate, trainer)
+    return Start(data, batches, schedule, parts)
+
+
+def is_of(cfg: DictConfig, folder: Path) -> bool:
+    """Whether the trial in `folder`, if there is one, has this config."""
+    path = folder / CONFIG
+    return path.exists() and path.read_text(encoding="utf-8") == as_text(cfg)
+
+
+def config(folder: Path) -> DictConfig:
+    """Of the trial in `folder`, which may be a stranger's: an interpolation in it could tell what is on this machine.
+
+    Raises: FileNotFoundError if `folder` holds no config.yaml, DataError if it is damaged or not resolved.
+    """
+    advice = "It should be as the training wrote it."
+    keys = plain.read(folder / CONFIG, advice)
+    if not isinstance(keys.get("dataset"), dict) or "${" in (folder / CONFIG).read_text(encoding="utf-8"):
+        raise DataError(f"{folder / CONFIG} is no config of a trial, with a dataset and all values resolved. {advice}")
+    return OmegaConf.create(keys)
+
+
+def as_text(cfg: DictConfig) -> str:
+    """As its config.yaml has it."""
+    return without_credentials(OmegaConf.to_yaml(cfg, resolve=True))
+
+
+def _chosen(cfg: DictConfig, trainer: Trainer, program: Program) -> dict[str, Any]:
+    """What `auto` became, as facts."""
+    became = {"precision": trainer.precision, "steps_per_execution": program.model.steps_per_execution}
+    return {key: value for key, value in became.items() if cfg.trainer.get(key) == AUTO}
+
+
+def _told_to(schedule: Schedule, rates: Rates, report: Report) -> Report:
+    """A report that a schedule hears first if it waits for a plateau of the validation loss."""
+    if not hasattr(schedule, "end_epoch"):  # one of Keras' own
+        return report
+
+    def told(epoch: int, value: float, metrics: Metrics) -> bool:
+        factor = schedule.end_epoch(metrics["val_loss"])
+        if factor != 1:
+            rates.multiply(factor)
+        return report(epoch, value, metrics)
+
+    return told
+
+
+def check(cfg: DictConfig) -> None:
+    """Raises: ConfigError for values that the libraries would train nonsense with, or refuse without their names."""
+    optimized = objectives.names(cfg.optimized_metric)
+    objectives.check_measured(optimized)
+    file_costs.check(optimized)
+    if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:
+        raise ConfigError(f"seed={cfg.seed}: give a whole number from 0 to {2**32 - 1}.")
+    for key, (low, high) in HPARAMS.items():
+        value = cfg.hparams.get(key, low)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < high:
+            raise ConfigError(f"hparams.{key}={value}: give a number from {low:g} to below {high:g}.")

@@ -1,0 +1,204 @@
+"""Reports in a real headless Chromium, that of the system: what they draw, and how they answer."""
+
+import shutil
+
+import pytest
+
+from sweeper.commands import report
+from sweeper.page import seen
+
+from ..searched import meet_test_images, write
+from .test_report import named
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+
+DRAWN = "html[data-drawn]"
+MARKUP = "<b>x</b><a href='javascript:alert(1)'>y</a><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Of a sweep with trials of every kind."""
+    import cv2
+    import numpy as np
+
+    found = write(tmp_path_factory.mktemp("multirun") / "monday", 40, misses=True, tested=True)
+    meet_test_images(seen.look(found).best.folder, cv2.imencode(".png", np.zeros((40, 60, 3), np.uint8))[1].tobytes())
+    return found
+
+
+@pytest.fixture
+def open_report(browser, tmp_path):
+    """Makes the report of a folder and opens it. Afterwards: no message of the browser's, no request but the page's."""
+    trouble, requests = [], []
+
+    def open_report(folder, **options):
+        path = tmp_path / "report.html"
+        path.write_text(report.html(seen.look(folder)), encoding="utf-8")
+        page = browser.new_context(**options).new_page()
+        page.on("console", lambda message: trouble.append(message.text) if message.type != "log" else None)
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("dialog", lambda dialog: trouble.append(dialog.message))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri())
+        page.wait_for_selector(DRAWN, state="attached")
+        return page
+
+    yield open_report
+    for context in browser.contexts:
+        context.close()
+    assert trouble == []
+    assert [url for url in requests if not url.startswith(("data:", "blob:")) and "report.html" not in url] == []
+
+
+def column(page, number, table="#leaderboard"):
+    """The cells of a column, from 1, of the lines that can be seen."""
+    lines = page.locator(f"{table} tbody tr:not([hidden]):not(.more) td:nth-child({number})")
+    return [words.strip() for words in lines.all_text_contents()]
+
+
+def test_every_chart_is_drawn_and_every_picture_shown(open_report, folder):
+    page = open_report(folder)
+    charts = page.locator(".plot").count()
+    assert charts >= 8
+    assert page.locator(".plot .main-svg").count() >= charts
+    assert page.locator("#parallel path").count() == 24
+    assert page.locator("#history .scatterlayer .point").count() > 30
+    widths = page.locator(".picture img").evaluate_all("images => images.map(image => image.naturalWidth)")
+    assert widths == [60, 60, 60]
+
+
+def test_a_click_on_a_column_sorts_numbers_as_numbers_and_empty_cells_last(open_report, folder):
+    page = open_report(folder)
+    head = page.locator("#leaderboard th", has_text="width")
+    place = page.locator("#leaderboard th").all_text_contents().index("width") + 1
+    for order, reverse in (("ascending", False), ("descending", True)):
+        head.locator("button").click()
+        assert head.get_attribute("aria-sort") == order
+        cells = column(page, place)
+        widths = [int(cell) for cell in cells if cell]
+        assert widths == sorted(widths, reverse=reverse)
+        assert cells == [str(width) for width in widths] + [""] * (len(cells) - len(widths))
+        assert len(widths) > 5
+    page.locator("#leaderboard th button").first.press("Enter")
+    assert column(page, 1)[:3] == ["1", "2", "3"]
+
+
+def test_the_filter_leaves_the_lines_that_hold_every_word(open_report, folder):
+    page = open_report(folder)
+    page.fill("#leaderboard input", "pruned CUSTOM")
+    states, models = column(page, 3), column(page, 5)
+    assert set(states) == {"pruned"}
+    assert set(models) == {"custom"}
+    assert page.locator("#leaderboard output").text_content() == f"{len(states)} of 40 trials"
+    page.click("#leaderboard .clear")
+    assert len(column(page, 1)) == 40
+
+
+def test_a_click_on_a_trial_shows_its_command_and_its_whole_reason(open_report, folder):
+    page = open_report(folder)
+    row = page.locator("#leaderboard tr[data-trial='9']")
+    row.click()
+    assert "why trial 1 is diverged\nand more of it" in page.locator("tr.more").text_content()
+    assert page.locator("tr.more code").text_content() == "python -m sweeper trial=9"
+    button = row.locator("button.details")
+    assert button.get_attribute("aria-expanded") == "true"
+    button.press("Enter")
+    assert page.locator("tr.more").count() == 0
+
+
+def test_a_command_is_copied(open_report, folder):
+    page = open_report(folder, permissions=["clipboard-read", "clipboard-write"])
+    page.locator("#reproduce .copy").first.click()
+    page.locator("#reproduce .copy", has_text="Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == "python -m sweeper -m model=custom,alexnet hparams=search"
+
+
+def test_a_click_on_a_point_opens_its_trial(open_report, folder):
+    page = open_report(folder)
+    page.evaluate("show(12)")
+    assert page.locator("tr[data-trial='12'] + tr.more").count() == 1
+
+
+def test_a_range_of_an_axis_chooses_the_trials_of_the_leaderboard(open_report, folder):
+    page = open_report(folder)
+    grip = page.locator("#parallel .grip").nth(1)  # the learning rate
+    grip.scroll_into_view_if_needed()
+    box = grip.bounding_box()
+    x = box["x"] + box["width"] / 2
+    page.mouse.move(x, box["y"] + 1)
+    page.mouse.down()
+    page.mouse.move(x, box["y"] + box["height"] / 3, steps=4)
+    page.mouse.up()
+    rates = [float(cell) for cell in column(page, page.locator("#leaderboard th").all_text_contents().index("lr") + 1)]
+    assert 0 < len(rates) < 24
+    assert min(rates) > 1e-3
+    page.click("#leaderboard .clear")
+    assert len(column(page, 1)) == 40
+    assert page.locator("#parallel path.off").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_and_charts_are_light_or_dark_as_the_system_is_until_the_reader_chooses(open_report, folder, scheme):
+    page = open_report(folder, color_scheme=scheme)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    words = "getComputedStyle(document.querySelector('#history .xtitle')).fill"
+    before = page.evaluate(ground), page.evaluate(words)
+    assert (before[0] == "rgb(20, 23, 26)") == (scheme == "dark")
+    page.click("#theme")
+    page.wait_for_timeout(500)  # Plotly draws a moment later
+    assert page.evaluate(words) != before[1]
+    assert (page.evaluate(ground) == "rgb(20, 23, 26)") == (scheme == "light")
+
+
+def test_a_phone_scrolls_tables_but_not_the_page_sideways(open_report, folder):
+    page = open_report(folder, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    page.locator("#leaderboard tbody tr").first.click()
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide == 360
+    assert page.locator("#leaderboard .scroll").evaluate("box => box.scrollWidth > box.clientWidth")
+
+
+def test_printing_opens_what_is_folded(open_report, tmp_path):
+    directions = ("maximize", "minimize")
+    page = open_report(write(tmp_path / "both", 30, directions=directions, metric="val_accuracy,mflops"))
+    assert page.locator(".plot:not([data-drawn])").count() > 0
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator(".plot:not([data-drawn])").count() == 0
+    assert page.locator(".plot .main-svg").count() >= page.locator(".plot").count()
+
+
+def test_a_folded_panel_is_drawn_when_it_opens(open_report, tmp_path):
+    directions = ("maximize", "minimize")
+    page = open_report(write(tmp_path / "both", 30, directions=directions, metric="val_accuracy,mflops"))
+    page.locator("#slices summary").nth(1).click()
+    page.locator("#slices details").nth(1).locator(".point").nth(20).wait_for()
+
+
+def test_markup_of_a_stranger_is_shown_as_text(open_report, tmp_path):
+    page = open_report(named(tmp_path / "bad", MARKUP))
+    page.locator("#leaderboard tbody tr").first.click()
+    assert page.locator("b, img, a[href^=javascript]").count() == 0
+    assert page.locator(".plot a, .plot [style*='font-weight:bold']").count() == 0
+    shown = page.locator("#slices .xtitle").all_text_contents()
+    assert any("<b>x</b>" in words for words in shown)
+
+
+def test_a_thousand_trials_are_drawn(open_report, tmp_path):
+    page = open_report(write(tmp_path / "many", 1000))
+    assert len(column(page, 1)) == 1000
+    assert page.locator("#parallel path").count() > 500
+    assert page.locator(".plot:not([data-drawn])").count() == 0
+    page.locator("#leaderboard th button").nth(1).click()
+    assert column(page, 2)[:3] == ["0", "1", "2"]

@@ -1,0 +1,75 @@
+"""`status` beside sweeps of the light task that run, have ended or were killed, with the real command."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sweeper.records import sweeps
+from sweeper.records.events import EpochReported
+
+from ..watched import X, events, until
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "sweeper", "status", *arguments]
+
+
+def status(*arguments):
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_it_follows_a_sweep_to_its_end(start):
+    sweep = start(X, "pause=0.2", "hydra/sweeper/pruner=none", "hydra.sweeper.n_trials=6")
+    until(lambda: any(isinstance(event, EpochReported) for event in events()))
+    follower = subprocess.Popen(command("sweep"), stdout=subprocess.PIPE, text=True)
+    said, _ = follower.communicate(timeout=60)
+    assert sweep.wait(timeout=1) == 0, "it ended before the sweep did"
+    assert follower.returncode == 0
+    lines = said.splitlines()
+    assert lines[0] == "Sweep sweep: 6 trials, maximize value"
+    assert sum(" finished  value " in line for line in lines) == 6
+    assert "It is over, finished." in lines
+    assert "leaderboard --sweep" in said
+
+
+def test_once_shows_it_as_it_is_and_leaves_it_alone(start):
+    sweep = start(X, "pause=0.2", "gate=open", "hydra.sweeper.n_trials=2", "hydra.sweep.dir=multirun/monday")
+    until(lambda: sweeps.running() is not None)
+    code, said = status("--once")
+    assert code == 0, said
+    assert said.startswith("Sweep monday: 2 trials")
+    assert "over" not in said
+    Path("open").touch()
+    assert sweep.wait(timeout=60) == 0
+
+
+def test_a_sweep_that_was_killed_is_told_with_the_command_to_go_on(start):
+    sweep = start(X, "pause=0.3", "hydra.sweeper.n_trials=6")
+    until(lambda: any(isinstance(event, EpochReported) for event in events()))
+    sweep.kill()
+    sweep.wait()
+    code, said = status("sweep")
+    assert code == 0, said
+    assert "its process was lost" in said
+    assert "hydra.sweeper.resume=" in said
+
+
+def test_the_running_one_comes_before_the_latest(write_sweep):
+    from sweeper.records.journal import Journal
+
+    running, _ = write_sweep("monday", ("RUNNING",), started=1000.0), write_sweep("tuesday", ("FINISHED", 1.0))
+    assert sweeps.running() is None
+    journal = Journal(running)
+    assert sweeps.running() == running
+    journal.close()
+
+
+@pytest.mark.parametrize(("arguments", "told"), [((), "No sweep lies below"), (("nowhere",), "No sweep lies below")])
+def test_without_a_sweep_it_says_what_to_do(tmp_path, monkeypatch, arguments, told):
+    monkeypatch.chdir(tmp_path)
+    code, said = status(*arguments)
+    assert code == 2
+    assert told in said

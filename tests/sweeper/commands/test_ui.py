@@ -1,0 +1,77 @@
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from sweeper.commands import ui
+from sweeper.errors import ConfigError
+
+from ..watched import X, until
+
+
+def run(*arguments):
+    parser = argparse.ArgumentParser()
+    ui.add_arguments(parser)
+    return ui.run(parser.parse_args(arguments))
+
+
+@pytest.fixture
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_the_pages_show_the_sweep_from_any_folder_and_on_loopback_only(sweep, port, tmp_path, monkeypatch):
+    sweep(X, "hydra.sweeper.n_trials=2")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    command = [sys.executable, "-m", "sweeper", "ui", "--sweep", str(tmp_path / "sweep"), "--port", str(port)]
+    server = subprocess.Popen(command, cwd=elsewhere, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        until(lambda: answers(port), 60)
+        body = urllib.request.urlopen(f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/experiments/search?max_results=5")
+        assert b'"app"' in body.read(), "the experiment is named by the job"
+        listening = subprocess.run(["cat", "/proc/net/tcp"], capture_output=True, text=True).stdout
+        bound = [line.split()[1] for line in listening.splitlines()[1:] if line.split()[1].endswith(f":{port:04X}")]
+        assert {address.partition(":")[0] for address in bound} == {"0100007F"}
+        assert not list(elsewhere.iterdir())
+    finally:
+        os.killpg(server.pid, signal.SIGINT)  # as Ctrl-C does
+        server.wait(20)
+
+
+def answers(port):
+    try:
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1).status == 200
+    except OSError:
+        return False
+
+
+def test_where_nothing_was_recorded_it_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"mlflow\.db does not exist"):
+        run()
+
+
+def test_of_a_server_it_says_the_address_without_the_password(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:5000")
+    assert run() == 0
+    assert capsys.readouterr().out == "MLflow's pages are at http://***@127.0.0.1:5000\n"
+
+
+@pytest.mark.parametrize("wanted", ["0x", "99999"])
+def test_a_port_that_is_none_is_refused(project, wanted):
+    with pytest.raises((ConfigError, SystemExit)):
+        run("--port", wanted)
+
+
+def test_a_port_that_is_taken_is_refused(project):
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(ConfigError, match="Give another"):
+        run("--port", str(server.getsockname()[1]))

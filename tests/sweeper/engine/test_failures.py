@@ -1,0 +1,115 @@
+"""Each way in which a trial can fail: its state, what the sampler and MLflow learn of it, and when a sweep gives up."""
+
+import math
+import os
+import signal
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sweeper.records import journal, record
+
+from ..watched import ONE_SLOT, X, events, mlflow_client, slots, study, trials, until
+
+TOLERANT = ("hydra/sweeper/sampler=grid", "hydra.sweeper.max_failure_rate=0.5", "hydra/sweeper/pruner=none")
+
+
+@pytest.mark.parametrize(
+    ("fail", "state", "told", "reason", "more"),
+    [
+        ("'nan'", "DIVERGED", "COMPLETE", "returned nan", ()),
+        ("memory", "OUT_OF_MEMORY", "COMPLETE", "MemoryError", ()),
+        (
+            "leak",
+            "OUT_OF_MEMORY",
+            "COMPLETE",
+            "GB of hydra.sweeper.executor.memory_limit=0.8",
+            ("hydra.sweeper.executor.memory_limit=0.8",),
+        ),
+        ("always", "FAILED", "FAIL", "ValueError: no hill here", ()),
+        ("hang", "HUNG", "FAIL", "no epoch within", ("hydra.sweeper.trial_timeout=2",)),
+        ("exit", "KILLED", "FAIL", "its process was lost 3 times (exit code 7", ()),
+    ],
+)
+def test_each_failure_has_its_state_and_costs_the_others_nothing(sweep, fail, state, told, reason, more):
+    code, output = sweep(f"fail=never,{fail}", *TOLERANT, *more)
+    assert code == 0, output
+    good, bad = sorted(trials(), key=lambda trial: trial.state != "FINISHED")
+    assert (good.state, bad.state) == ("FINISHED", state)
+    assert reason in bad.reason
+    assert study().trials[bad.number].state.name == told
+    if told == "COMPLETE":
+        assert study().trials[bad.number].value == -math.inf
+    run = mlflow_client().get_run(bad.run_id)
+    assert (run.data.tags["sweeper.state"], run.info.status) == (state, "FAILED")
+    assert f"1 {state.lower().replace('_', ' ')}: " in output
+
+
+def test_a_full_disk_ends_the_sweep_not_the_trials(sweep):
+    code, output = sweep(X, "fail=full", "hydra.sweeper.max_failure_rate=1")
+    assert code == 1
+    assert "No space left on device" in output
+    assert "Traceback" not in output
+    assert {trial.state for trial in trials()} == {"INTERRUPTED"}
+    assert "hydra.sweeper.resume=" in output
+
+
+def test_a_slot_that_stands_still_is_replaced(start):
+    process = start(
+        X, ONE_SLOT, "hydra.sweeper.n_trials=3", "pause=0.2", "hydra.sweeper.trial_timeout=4", *TOLERANT[1:]
+    )
+    until(lambda: slots(process) and events())
+    until(lambda: any(event.__class__.__name__ == "EpochReported" for event in events()))
+    os.kill(slots(process)[0].pid, signal.SIGSTOP)
+    out, err = process.communicate(timeout=90)
+    assert process.returncode == 0, out + err
+    assert sorted(trial.state for trial in trials()) == ["FINISHED", "FINISHED", "HUNG"]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "cmaes", "nsgaii", "qmc"])
+def test_samplers_live_with_ruined_trials(sampler):
+    """In one process: what a study tells them is minus infinity."""
+    import optuna
+    from hydra import compose, initialize_config_module
+
+    from sweeper import plugin
+
+    plugin.register()
+    with initialize_config_module("sweeper.conf", version_base="1.3"):
+        node = compose("config", [f"hydra/sweeper/sampler={sampler}"], return_hydra_config=True).hydra.sweeper.sampler
+    from sweeper.config.node import made
+
+    learned = optuna.create_study(direction="maximize", sampler=made(node, "hydra.sweeper.sampler", ()))
+    for number in range(30):
+        trial = learned.ask()
+        x = trial.suggest_float("x", -1, 1) + trial.suggest_float("y", -1, 1)
+        learned.tell(trial, -math.inf if number % 3 == 0 or x > 1 else -(x**2))
+    assert math.isfinite(learned.best_value)
+
+
+def test_no_trial_starts_after_the_timeout_and_those_that_run_end(sweep):
+    code, output = sweep(X, "pause=0.5", "hydra.sweeper.n_trials=500", "hydra.sweeper.timeout=6", *TOLERANT[1:])
+    assert code == 0, output
+    assert 0 < len(trials()) < 50
+    assert {trial.state for trial in trials()} == {"FINISHED"}
+    ended = record.read(Path("sweep")).ended
+    assert (ended.state, ended.reason) == ("FINISHED", "hydra.sweeper.timeout=6 was reached")
+    assert "hydra.sweeper.resume=" in output
+
+
+def test_running_trials_are_stopped_in_time_for_the_deadline(sweep):
+    deadline = datetime.now() + timedelta(seconds=40)
+    code, output = sweep(X, "pause=0.5", "epochs=500", f"hydra.sweeper.deadline='{deadline:%Y-%m-%dT%H:%M:%S}'")
+    assert code == 0, output
+    assert datetime.now() < deadline
+    assert {trial.state for trial in trials()} == {"INTERRUPTED"}
+    assert "deadline" in record.read(Path("sweep")).ended.reason
+
+
+@pytest.mark.parametrize("deadline", ["soon", "2020-01-01T00:00", "25:00"])
+def test_a_deadline_that_is_none_is_refused(sweep, deadline):
+    code, output = sweep(X, f"hydra.sweeper.deadline='{deadline}'")
+    assert code == 2
+    assert f"hydra.sweeper.deadline={deadline}: " in output
+    assert not Path("sweep", journal.NAME).exists()

@@ -1,0 +1,122 @@
+import json
+import multiprocessing
+import os
+
+import pytest
+
+from sweeper.config.compose import composed
+from sweeper.errors import ConfigError
+from sweeper.machine import hardware
+from sweeper.training import speed
+from sweeper.training.trainer import AUTO
+from sweeper.training.trial import run
+
+SECONDS = {"float32": 0.3, "mixed_bfloat16": 0.2}
+
+
+@pytest.fixture
+def two_precisions(monkeypatch):
+    monkeypatch.setattr(hardware, "flags", lambda: {"amx_bf16"})
+
+
+@pytest.mark.usefixtures("two_precisions")
+@pytest.mark.parametrize(
+    ("bfloat16", "chosen"), [(0.2, "mixed_bfloat16"), (0.29, "float32"), (0.3, "float32"), (0.5, "float32")]
+)
+def test_the_precision_is_another_one_only_if_it_is_worth_it(bfloat16, chosen, tmp_path):
+    seconds = SECONDS | {"mixed_bfloat16": bfloat16}
+    assert speed.precision("work", seconds.__getitem__, tmp_path) == chosen
+
+
+def test_a_processor_that_knows_float32_only_measures_nothing(monkeypatch, tmp_path):
+    monkeypatch.setattr(hardware, "flags", lambda: {"avx2"})
+    assert speed.precision("work", SECONDS.__getitem__, tmp_path) == "float32"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("two_precisions")
+def test_what_was_measured_is_measured_once_for_a_machine_and_a_work(tmp_path, monkeypatch):
+    asked = []
+
+    def seconds(precision):
+        asked.append(precision)
+        return SECONDS[precision]
+
+    for work in ("this", "this", "that"):
+        assert speed.precision(work, seconds, tmp_path) == "mixed_bfloat16"
+    assert len(asked) == 4
+    monkeypatch.setattr(hardware, "name", lambda: "another one")
+    speed.precision("this", seconds, tmp_path)
+    assert len(asked) == 6
+    assert len(json.loads((tmp_path / speed.NAME).read_text())) == 2
+
+
+@pytest.mark.usefixtures("two_precisions")
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"machine": 3}'])
+def test_a_damaged_file_is_measured_anew(content, tmp_path):
+    (tmp_path / speed.NAME).write_text(content)
+    assert speed.precision("work", SECONDS.__getitem__, tmp_path) == "mixed_bfloat16"
+    (known,) = json.loads((tmp_path / speed.NAME).read_text()).values()
+    assert known == {"seconds a step of work": SECONDS}
+
+
+@pytest.mark.usefixtures("two_precisions")
+def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert speed.precision("work", SECONDS.__getitem__, tmp_path / "file") == "mixed_bfloat16"
+    assert speed.precision("work", SECONDS.__getitem__, None) == "mixed_bfloat16"
+
+
+def measure_slowly(folder):
+    import time
+
+    def seconds(precision):
+        (folder / f"{precision}-{os.getpid()}").touch()
+        time.sleep(0.3)
+        return SECONDS[precision]
+
+    hardware.flags = lambda: {"amx_bf16"}
+    speed.precision("work", seconds, folder)
+
+
+def test_processes_wait_for_the_one_that_measures(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=measure_slowly, args=(tmp_path,)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    assert len(list(tmp_path.glob("*float*"))) == 2, "one process measured two precisions"
+
+
+def test_a_large_network_returns_to_python_after_each_step_and_a_small_one_seldom(tmp_path):
+    large, middle, small = (speed.steps_at_once(mflops, 64, tmp_path) for mflops in (1e5, 10, 1e-3))
+    assert large == 1
+    assert 1 < middle < small
+    assert small == speed.EXECUTION / speed.FASTEST
+
+
+def test_a_trial_tells_what_auto_became(tmp_path):
+    cfg = composed(["trainer.epochs=1", "model.filters=2", f"trainer.precision={AUTO}", f"cache={tmp_path / 'cache'}"])
+    facts = run(cfg, folder=tmp_path).facts
+    assert facts["precision"] in ("float32", "mixed_bfloat16")
+    assert facts["steps_per_execution"] == 17, "all steps of an epoch"
+    assert (tmp_path / "cache" / speed.NAME).exists()
+
+
+@pytest.mark.usefixtures("two_precisions")
+def test_a_precision_that_the_network_cannot_do_is_no_choice(tmp_path):
+    def seconds(precision):
+        if precision != "float32":
+            raise ValueError("no such kernel")
+        return 0.3
+
+    for _ in range(2):
+        assert speed.precision("work", seconds, tmp_path) == "float32"
+
+
+def test_auto_needs_a_place_to_remember_what_it_measured(tmp_path):
+    cfg = composed(["trainer.epochs=1", f"trainer.precision={AUTO}", "cache=null"])
+    with pytest.raises(ConfigError, match="cache=null"):
+        run(cfg, folder=tmp_path)
