@@ -35,7 +35,7 @@ def test_the_wheel_holds_every_config_and_zoo_file_and_no_other_top_level_packag
         path for top in ("conf", "models", "datasets") for path in (ROOT / top).rglob("*.*") if "cache" not in str(path)
     ]
     assert {f"sweeper/{path.relative_to(ROOT)}" for path in ours if path.suffix in (".py", ".yaml")} <= set(names)
-    brought = [*(ROOT / "sweeper").rglob("*.yaml"), *(ROOT / "sweeper" / "html").iterdir()]
+    brought = [*(ROOT / "sweeper").rglob("*.yaml"), *(ROOT / "sweeper" / "page" / "html").iterdir()]
     assert {str(path.relative_to(ROOT)) for path in brought} <= set(names)
 
 

@@ -112,7 +112,7 @@ def scored_digits(folder: Path, number: int) -> np.ndarray:
 @pytest.mark.parametrize("number", [0, 2])
 def test_all_exported_files_compute_what_the_trial_s_network_does_in_batches_of_any_size(number, tmp_path, capsys):
     out = tmp_path / "out"
-    run(f"monday/{number}", "--format", "all", "--out", out)
+    run(f"monday/{number}", "--format", "all", "--out", out, "--min-agreement", 0.9)  # it was hardly trained
     folder = Path("multirun/monday") / str(number)
     original = keras.models.load_model(folder / "model.keras")
     for format in FILES:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeper.records import sweeps
-from sweeper.records.events import EpochReported
+from sweeper.records.events import EpochReported, SweepEnded
 
 from ..watched import X, events, until
 
@@ -26,7 +26,8 @@ def test_it_follows_a_sweep_to_its_end(start):
     until(lambda: any(isinstance(event, EpochReported) for event in events()))
     follower = subprocess.Popen(command("sweep"), stdout=subprocess.PIPE, text=True)
     said, _ = follower.communicate(timeout=60)
-    assert sweep.wait(timeout=1) == 0, "it ended before the sweep did"
+    assert any(isinstance(event, SweepEnded) for event in events()), "it ended before the sweep did"
+    assert sweep.wait(timeout=60) == 0
     assert follower.returncode == 0
     lines = said.splitlines()
     assert lines[0] == "Sweep sweep: 6 trials, maximize value"
