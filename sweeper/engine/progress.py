@@ -93,6 +93,8 @@ class Progress:
                 self._start(event)
             case TrialStarted():
                 self._trials[event.trial] = _Shown(event.trial, event.params, event.time)
+            case EpochReported() | TrialEnded() if event.trial not in self._trials:
+                pass  # its start was deleted from a damaged journal, as for `record.replay`
             case EpochReported():
                 trial = self._trials[event.trial]
                 self._trials[event.trial] = replace(trial, epoch=event.epoch, value=event.value)

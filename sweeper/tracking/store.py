@@ -134,6 +134,7 @@ def describe(error: Exception) -> str:
 def _prepare() -> None:
     """Before MLflow is imported."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # MLflow's 7 are silent for minutes, and repeat what an answer was lost of: two runs instead of one.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     for name, level in _LOUD.items():

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
-from sweeper.records import sweeps
+from sweeper.commands import status as status_command
+from sweeper.records import journal, sweeps
 from sweeper.records.events import EpochReported
 
 from ..watched import X, events, until
@@ -55,6 +57,16 @@ def test_a_sweep_that_was_killed_is_told_with_the_command_to_go_on(start):
     assert code == 0, said
     assert "its process was lost" in said
     assert "hydra.sweeper.resume=" in said
+
+
+def test_a_journal_whose_damaged_line_was_deleted_is_shown_without_that_trial(write_sweep, capsys):
+    file = write_sweep("monday", *[("FINISHED", number / 10) for number in range(4)]) / journal.NAME
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if not ("TrialStarted" in line and '"trial":3' in line)))
+    assert status_command.run(Namespace(sweep=None, once=True)) == 0
+    said = capsys.readouterr().out
+    assert "trial 2 finished" in said
+    assert "trial 3" not in said
 
 
 def test_the_running_one_comes_before_the_latest(write_sweep):
