@@ -212,3 +212,4 @@ def check(cfg: DictConfig) -> None:
         value = cfg.hparams.get(key, low)
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < high:
             raise ConfigError(f"hparams.{key}={value}: give a number from {low:g} to below {high:g}.")
+    instances.make(cfg, "trainer")
