@@ -9,8 +9,9 @@ import pytest
 
 from sweeper.commands import status as status_command
 from sweeper.records import journal, sweeps
-from sweeper.records.events import EpochReported
+from sweeper.records.events import EpochReported, TrialStarted
 
+from ..terminal import CTRL_C
 from ..watched import X, events, until
 
 
@@ -28,7 +29,7 @@ def test_it_follows_a_sweep_to_its_end(start):
     until(lambda: any(isinstance(event, EpochReported) for event in events()))
     follower = subprocess.Popen(command("sweep"), stdout=subprocess.PIPE, text=True)
     said, _ = follower.communicate(timeout=60)
-    assert sweep.wait(timeout=1) == 0, "it ended before the sweep did"
+    assert sweep.wait(timeout=10) == 0, "it ended before the sweep did"
     assert follower.returncode == 0
     lines = said.splitlines()
     assert lines[0] == "Sweep sweep: 6 trials, maximize value"
@@ -39,13 +40,37 @@ def test_it_follows_a_sweep_to_its_end(start):
 
 def test_once_shows_it_as_it_is_and_leaves_it_alone(start):
     sweep = start(X, "pause=0.2", "gate=open", "hydra.sweeper.n_trials=2", "hydra.sweep.dir=multirun/monday")
-    until(lambda: sweeps.running() is not None)
+    until(lambda: sum(isinstance(event, TrialStarted) for event in events("multirun/monday")) == 2)
     code, said = status("--once")
     assert code == 0, said
     assert said.startswith("Sweep monday: 2 trials")
     assert "over" not in said
+    assert "0/2 trials" in said
+    assert "2 running" in said
+    assert "  trial 0    epoch 0 " in said
     Path("open").touch()
     assert sweep.wait(timeout=60) == 0
+
+
+def test_a_ctrl_c_leaves_a_followed_sweep_alone(start, terminal):
+    sweep = start(X, "pause=0.2", "gate=open", "hydra.sweeper.n_trials=2")
+    until(lambda: any(isinstance(event, TrialStarted) for event in events()))
+    follower = terminal("status", "sweep")
+    follower.until("running")
+    follower.press(CTRL_C)
+    assert follower.wait(20) == 0
+    assert "Traceback" not in follower.said
+    assert sweep.poll() is None
+    Path("open").touch()
+    assert sweep.wait(timeout=60) == 0
+
+
+def test_why_a_sweep_failed_is_told_whole(sweep):
+    sweep(X, "fail=always")
+    code, said = status("sweep")
+    assert code == 0
+    assert "It is over, failed: " in said
+    assert "ValueError: no hill here" in said.partition("It is over, failed: ")[2]
 
 
 def test_a_sweep_that_was_killed_is_told_with_the_command_to_go_on(start):
