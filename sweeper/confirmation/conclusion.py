@@ -207,4 +207,4 @@ def _next_commands(found: Verdict) -> list[str]:
             commands.append(f"python -m sweeper export {sweeps.name(found.anew.folder)}/{kept[0].number}")
         else:
             commands.append(winner.trial.command)
-    return [*commands, "python -m sweeper ui"] if found.anew.run_id else commands
+    return [*commands, f"python -m sweeper ui --sweep {name}"] if found.anew.run_id else commands

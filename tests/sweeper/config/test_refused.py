@@ -8,6 +8,7 @@ import pytest
 
 from sweeper.config.compose import composed, of_sweep
 from sweeper.errors import ConfigError
+from sweeper.records import sweeps
 from sweeper.search import space
 
 
@@ -87,3 +88,10 @@ def test_a_sweep_whose_options_do_not_take_what_was_typed_leaves_no_folder(tmp_p
         "model=alexnet.\n"
     )
     assert not (tmp_path / "multirun").exists()
+
+
+def test_a_training_with_a_value_that_cannot_be_is_not_the_latest_afterwards(tmp_path):
+    code, said = ran(tmp_path, "hparams.lr=abc")
+    assert code == 2
+    assert said == "\nhparams.lr=abc: give a number from 0.\n"
+    assert sweeps.all(tmp_path) == []
