@@ -7,17 +7,20 @@ import difflib
 import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import hydra
+from hydra._internal import utils
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from sweeper import plugin
 from sweeper.commands import completion
+from sweeper.config import refused
 from sweeper.engine import mishap
 
 COMMANDS = {
@@ -76,10 +79,35 @@ def main() -> None:
         print(_overview())
     plugin.register()
     try:
-        hydra.main(version_base="1.3", config_path="pkg://sweeper.conf", config_name="config")(train)()
+        with _refusals_in_our_words():
+            hydra.main(version_base="1.3", config_path="pkg://sweeper.conf", config_name="config")(train)()
     except SystemExit as end:
         composed = HydraConfig.initialized()
         sys.exit(2 if end.code == 1 and not composed else end.code)  # Hydra says 1 also of a bad command line
+
+
+@contextmanager
+def _refusals_in_our_words() -> Iterator[None]:
+    """Hydra prints by itself what it has against a command line, and lets nobody else. Where a version has not this
+    private function, it goes on to do so."""
+    theirs = getattr(utils, "run_and_report", None)
+
+    def report(function: Callable[[], Any]) -> Any:
+        def composed() -> Any:
+            try:
+                return function()
+            except refused.ERRORS as error:
+                if "HYDRA_FULL_ERROR" in os.environ or HydraConfig.initialized():
+                    raise
+                sys.exit(mishap.tell(refused.as_ours(error)))
+
+        return theirs(composed)
+
+    utils.run_and_report = report
+    try:
+        yield
+    finally:
+        utils.run_and_report = theirs
 
 
 def _overview() -> str:

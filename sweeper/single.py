@@ -27,6 +27,7 @@ def run(cfg: DictConfig, folder: Path) -> float | tuple[float, ...]:
 
     A training in `folder` that was broken off goes on after its last checkpoint.
     """
+    trial.check(cfg)  # before anything is left that `latest` would mean
     hydra = HydraConfig.get()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does: with everything written
     optimized = objectives.names(cfg.optimized_metric)

@@ -31,7 +31,7 @@ from sweeper.records.events import SweepStarted
 from sweeper.records.journal import Journal
 from sweeper.search import enqueue, space
 from sweeper.search.settings import Settings
-from sweeper.search.space import Space
+from sweeper.search.space import Space, check
 from sweeper.search.study import Study
 from sweeper.tracking import model_log, store
 from sweeper.training import objectives
@@ -54,6 +54,7 @@ def run(
     limits = Limits(settings)
     started = begun(settings, config)
     space = dimensions(settings, arguments, config, context)
+    check(space, partial(context.config_loader.load_sweep_config, config))
     confirmation.check(settings, space, config)
     enqueued = enqueue.read(settings.enqueue, space)[: settings.n_trials]
     extend = extension(settings, config)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -34,6 +36,27 @@ def printable(words: str) -> str:
     if words.isprintable():
         return words
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in words)
+
+
+def count(number: int, noun: str) -> str:
+    """1 trial, 2 trials."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def wrapped(words: str, width: int | None) -> str:
+    """In lines of that width, broken between words. None: no terminal, which knows no width.
+
+    A line that begins with a space is a command or a path, to be copied whole; so is a word that is too long.
+    """
+    if width is None:
+        return words
+    fill = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False, drop_whitespace=True).fill
+    return "\n".join(line if line.startswith(" ") else fill(line) for line in words.split("\n"))
+
+
+def without_numbers(reason: str) -> str:
+    """For two that differ only in what was drawn to be taken for the same."""
+    return re.sub(r"\d+(\.\d+)?(e[+-]?\d+)?", "#", reason)
 
 
 def size(parameters: int) -> str:

@@ -1,4 +1,5 @@
-"""The how-tos, followed by the letter: their files written where they say, their commands typed one after the other."""
+"""The pages for users, followed by the letter: their files written where they say, their commands typed one after the
+other. Of README and reference every command is typed that digits and some seconds of training are enough for."""
 
 import os
 import re
@@ -11,8 +12,29 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(ROOT.glob("docs/*.md"))
+README = ROOT / "README.md"
 EXAMPLE = ROOT / "examples" / "own_project"
 IN_CHECKOUT = {"own_network", "own_data", "from_kerastuner"}  # they add files to models/ and datasets/
+HOW_TOS = [page for page in PAGES if page.stem.startswith(("own_network", "own_data", "from_"))]
+REFERENCE = [README, *(page for page in PAGES if page not in HOW_TOS)]
+TOUR = "## Five minutes"
+NOT_TYPED = {  # how a command begins: why
+    "python -m pip install": "it installs packages; CI types it, and test_packaging.py installs the wheel",
+    "python -m sweeper ui": "it serves until Ctrl-C: commands/test_ui.py",
+    "mlflow models serve": "a server, for minutes: commands/test_promote.py",
+    'echo \'{"dataframe_records"': "it asks that server",
+    "python -m sweeper +experiment=cifar10 ": "other data, and hours: tests/test_experiments.py composes it",
+    "python -m sweeper -m +experiment=cifar10_subset": "other data, and hours",
+    "python -m sweeper -m hparams=search hydra.sweeper.n_trials=50 hydra.sweeper.resume=latest": (
+        "it goes on with a sweep that was broken off: engine/test_resume.py"
+    ),
+    "python -m sweeper -m hparams=search hydra.sweeper.n_trials=500 hydra.sweeper.deadline=18:30": (
+        "it may be half past six: engine/test_limits.py"
+    ),
+    "python -m sweeper plan": "a minute or two on two free cores: commands/test_plan.py",
+}
+SHORT = "dataset.train_size=100 trainer.epochs=1 hydra.sweeper.n_trials=2"  # behind each command that trains
+SWEEP = "2026-11-23_19-40-16"  # the one that the pages go on with
 BLOCK = re.compile(r"(?P<before>[^\n]*)\n\n```(?P<kind>\w+)\n(?P<content>.*?)```", re.DOTALL)
 FILE = re.compile(r"`(?P<path>[\w./-]+)`:$")
 
@@ -35,17 +57,73 @@ def follow(page: Path, folder: Path, path: Path) -> int:
     return run
 
 
-def typed(script: str, folder: Path, path: Path) -> None:
+def commands(text: str) -> list[str]:
+    """Those of all blocks of bash, one a line, without comments."""
+    blocks = (block["content"] for block in re.finditer(r"```bash\n(?P<content>.*?)```", text, re.DOTALL))
+    lines = (line for block in blocks for line in block.replace("\\\n", "").splitlines())
+    return [line for line in (re.sub(r"(^|\s+)#.*", "", line) for line in lines) if line]
+
+
+def is_typed(command: str) -> bool:
+    return not command.startswith(tuple(NOT_TYPED))
+
+
+def tour() -> str:
+    return README.read_text().partition(TOUR)[2].partition("\n## ")[0]
+
+
+def to_type(page: Path) -> list[str]:
+    """What of its commands can be typed, and no other test types."""
+    elsewhere = commands(tour()) if page == README else commands(README.read_text())
+    return [command for command in commands(page.read_text()) if is_typed(command) and command not in elsewhere]
+
+
+def typed(script: str, folder: Path, path: Path) -> str:
+    """What it printed."""
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     ours = {"PATH": programs, "PYTHONPATH": str(path), "SWEEPER_CACHE": str(folder / "cache")}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=os.environ | ours, capture_output=True, text=True
     )
     assert done.returncode == 0, f"{script}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+    return done.stdout + done.stderr
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in PAGES if page.stem in IN_CHECKOUT])
+def test_the_five_minutes_work_from_top_to_bottom(tmp_path):
+    said = {command: typed(command, tmp_path, ROOT) for command in filter(is_typed, commands(tour()))}
+    assert len(said) == 7
+    assert not [command for command, told in said.items() if "Traceback" in told or "%|" in told]
+    (sweep,) = (tmp_path / "multirun").iterdir()
+    assert (sweep / "report.html").is_file()
+    assert (tmp_path / "digits" / "model.onnx").is_file()
+    *_, predicted = said.values()
+    assert predicted.startswith("seven.png\t7\t0.9")
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A folder with a small sweep of that name."""
+    folder = tmp_path_factory.mktemp("swept")
+    typed(f"python -m sweeper -m hparams=search {SHORT} hydra.sweep.dir=multirun/{SWEEP}", folder, ROOT)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in REFERENCE if to_type(page)])
+def test_the_commands_of_a_page_are_taken(page, swept, tmp_path):
+    here = shutil.copytree(swept, tmp_path / "here")
+    for command in to_type(page):
+        typed(f"{command} {SHORT}" if command.startswith("python -m sweeper -m ") else command, here, ROOT)
+
+
+def test_each_command_that_is_not_typed_stands_in_a_page():
+    stand = [command for page in REFERENCE for command in commands(page.read_text())]
+    assert [begin for begin in NOT_TYPED if not any(command.startswith(begin) for command in stand)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in HOW_TOS if page.stem in IN_CHECKOUT])
 def test_a_how_to_works_in_a_checkout(page, tmp_path):
     for name in ("sweeper", "conf", "models", "datasets", "tests", "pyproject.toml"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
@@ -54,7 +132,7 @@ def test_a_how_to_works_in_a_checkout(page, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in PAGES if page.stem not in IN_CHECKOUT])
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in HOW_TOS if page.stem not in IN_CHECKOUT])
 def test_a_how_to_works_where_the_package_is_installed(page, tmp_path, site):
     assert follow(page, tmp_path, site) > 0
 
@@ -66,7 +144,7 @@ def test_the_example_works_where_the_package_is_installed(tmp_path, site):
     assert (project / "classifier" / "model.onnx").exists()
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in [*PAGES, ROOT / "README.md"]])
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in [README, *PAGES]])
 def test_what_a_page_links_to_is_there(page):
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
     assert not [link for link in links if not (page.parent / link).exists()]

@@ -36,6 +36,8 @@ def run(args: Namespace) -> int:
     found = standings.of([sweeps.find(args.sweep)] if args.sweep else _readable())
     if args.csv:
         _write_csv(args.csv, found)
+    if not found:
+        print(_nothing(args.sweep), file=sys.stderr)
     console = Console(highlight=False)
     if console.is_terminal:
         for standing in found:
@@ -43,6 +45,15 @@ def run(args: Namespace) -> int:
     else:
         _pipe(_line(standing, row) for standing in found for row in standing.rows[: args.top or None])
     return 0
+
+
+def _nothing(sweep: str | None) -> str:
+    """Why there is no trial, where that is known."""
+    if sweep is None:
+        return "No trial has begun in any of the sweeps here."
+    name, ended = text.printable(sweep), sweeps.find(sweep).ended
+    reason = f": {ended.reason}" if ended and ended.reason else "."
+    return "\n".join(map(text.printable, f"No trial has begun in {name}{reason}".split("\n")))
 
 
 def _pipe(lines: Iterable[str]) -> None:

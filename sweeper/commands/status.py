@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
-from sweeper import text
 from sweeper.engine.progress import Progress
 from sweeper.ranking import results
 from sweeper.records import journal, record, sweeps
-from sweeper.records.events import Event, SweepStarted
+from sweeper.records.events import SweepStarted
 from sweeper.records.record import Sweep
 from sweeper.records.states import label
 
@@ -37,30 +34,32 @@ def run(args: Namespace) -> int:
     folder = sweeps.locate(args.sweep) if args.sweep else sweeps.running() or sweeps.locate(None)
     console = Console(highlight=False)
     try:
-        _show(folder, journal.read(folder) if args.once else journal.follow(folder), console)
+        _show(folder, args.once, console)
     except KeyboardInterrupt:
         return 0
     if not journal.in_use(folder):
         ended = record.read(folder, curves=False)
-        console.print(Text(text.printable(_ending(ended)), "bold"), soft_wrap=True)
+        results.paragraph(_ending(ended), console, "bold")
         results.summary(ended, console)
     return 0
 
 
-def _show(folder: Path, events: Iterable[Event], console: Console) -> None:
+def _show(folder: Path, once: bool, console: Console) -> None:
     """As the sweep's own terminal does, with what happened before it was resumed for the last time."""
     started = record.read(folder, curves=False).started
     progress = Progress(
         started.n_trials, started.metric, started.directions, slots=None, began=started.time, console=console
     )
     with closing(progress):
-        for event in events:
+        for event in journal.read(folder) if once else journal.follow(folder):
             if not isinstance(event, SweepStarted) or event == started:
                 progress.write(event)
+        if once and not console.is_terminal and journal.in_use(folder):
+            progress.show()
 
 
 def _ending(sweep: Sweep) -> str:
     if sweep.ended is None:
         return "Nobody runs it any more: its process was lost."
-    reason = f": {text.first_line(sweep.ended.reason)}" if sweep.ended.reason else ""
-    return f"It is over, {label(sweep.ended.state)}{reason}."
+    state, reason = label(sweep.ended.state), (sweep.ended.reason or "").strip()
+    return f"It is over, {state}: {reason}" if reason else f"It is over, {state}."

@@ -47,7 +47,8 @@ def run(args: Namespace) -> int:
         return 1
     sweep = record.read(folder, curves=False)
     ended = len(sweep.trials) - len(sweep.open)
-    console.print(f"{name} has ended after {ended} of {sweep.started.n_trials} trials. Go on with it:", soft_wrap=True)
+    done = f"{ended} of {text.count(sweep.started.n_trials, 'trial')}"
+    results.paragraph(f"{name} has ended after {done}. Go on with it:", console)
     console.print(Text(f"  {text.printable(results.resuming(sweep))}"), soft_wrap=True)
     return 0
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import socket
-import sys
+import time
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from rich.console import Console
 
 from sweeper.errors import ConfigError
 from sweeper.records import sweeps
 from sweeper.secret import without_credentials
-from sweeper.tracking import store
+from sweeper.tracking import pages, store
+from sweeper.tracking.pages import HOST, Pages
 
-HOST = "127.0.0.1"
+_PAUSE = 0.2  # seconds between two looks at the server
 _PORT, _TRIED = 5000, 20  # MLflow's own, and how many from there on
 
 
@@ -26,18 +30,36 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Raises: ConfigError if there is no store, or the port is taken."""
+    """Raises: ConfigError if there is no store, or the port is taken, PagesLost if the server ends by itself."""
     uri = _store(args.sweep)
     if uri.startswith(("http://", "https://")):
         print(f"MLflow's pages are at {without_credentials(uri)}")
         return 0
-    port = _free_port(args.port)
-    print(f"http://{HOST}:{port} shows {without_credentials(uri)}, until Ctrl-C", flush=True)
-    if file := store.sqlite_file(uri):
-        os.chdir(file.parent)  # artifacts may lie in ./mlruns there
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    pages = ["ui", "--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
-    os.execv(sys.executable, [sys.executable, "-m", "mlflow", *pages])
+    port, file = _free_port(args.port), store.sqlite_file(uri)
+    stops = _listen()
+    # Artifacts may lie in ./mlruns beside the database.
+    with pages.served(uri, port, file.parent if file else Path.cwd()) as server:
+        with Console(stderr=True).status("MLflow's server is starting"):
+            while not (stops or server.answers()):
+                _look(server)
+        if not stops:
+            print(f"http://{HOST}:{port} shows {without_credentials(uri)}, until Ctrl-C", flush=True)
+        while not stops:
+            _look(server)
+    return 0
+
+
+def _listen() -> list[int]:
+    """Ctrl-C, SIGTERM and SIGHUP from now on: an exception could come before the server's process is known."""
+    heard: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: heard.append(number))
+    return heard
+
+
+def _look(server: Pages) -> None:
+    time.sleep(_PAUSE)
+    server.check()
 
 
 def _store(sweep: str | None) -> str:

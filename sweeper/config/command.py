@@ -20,7 +20,7 @@ def typed() -> str:
 
 def training(overrides: Iterable[str]) -> str:
     """Trains once with these overrides, found where this process found its config."""
-    return _joined(_program(), _config_flags(sys.argv[1:]), overrides)
+    return _joined(_program(), config_flags(sys.argv[1:]), overrides)
 
 
 def resuming(typed: str, sweep: str, key: str = "hydra.sweeper.resume") -> str:
@@ -41,7 +41,7 @@ def words(line: str) -> list[str]:
 def overrides(line: str) -> list[str]:
     """Of a command that `training` made."""
     found = words(line)
-    flags = _config_flags(found)
+    flags = config_flags(found)
     return [word for word in found if word not in flags]
 
 
@@ -54,7 +54,7 @@ def confirming(line: str, *settings: str) -> str:
 def is_ours(line: str) -> bool:
     """Whether a recorded command is one of `python -m sweeper`, with its own configs alone."""
     found = words(line)
-    return line.startswith(("python -m sweeper ", "sweeper ")) and not _config_flags(found)
+    return line.startswith(("python -m sweeper ", "sweeper ")) and not config_flags(found)
 
 
 def git_commit() -> str | None:
@@ -83,7 +83,8 @@ def _program() -> list[str]:
     return ["python", str(script)] if script.suffix == ".py" else [script.name]
 
 
-def _config_flags(arguments: list[str]) -> list[str]:
+def config_flags(arguments: list[str]) -> list[str]:
+    """Those words that say where Hydra finds its configs."""
     kept = []
     for position, argument in enumerate(arguments):
         if argument in _CONFIG_FLAGS:

@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, open_dict
-from omegaconf.errors import OmegaConfBaseException
 
 from sweeper import plugin
-from sweeper.errors import ConfigError
+from sweeper.config import refused
 
 
 def add_overrides(parser: ArgumentParser, example: str) -> None:
@@ -33,8 +31,8 @@ def composed(overrides: Sequence[str]) -> DictConfig:
     try:
         with initialize_config_module("sweeper.conf", version_base="1.3"):
             config = compose("config", list(overrides), return_hydra_config=True)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise _refused(overrides, error) from None
+    except refused.ERRORS as error:
+        raise refused.as_ours(error) from None
     HydraConfig.instance().set_config(config)  # as it is in a training: hydra.sweeper.allow is asked for there
     with open_dict(config):
         del config["hydra"]
@@ -52,12 +50,7 @@ def of_sweep(overrides: Sequence[str]) -> tuple[HydraContext, DictConfig]:
         with initialize_config_module("sweeper.conf", version_base="1.3"):
             loader = GlobalHydra.instance().config_loader()
             config = loader.load_configuration("config", list(overrides), run_mode=RunMode.MULTIRUN)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise _refused(overrides, error) from None
+    except refused.ERRORS as error:
+        raise refused.as_ours(error) from None
     HydraConfig.instance().set_config(config)
     return HydraContext(loader, Callback()), config  # Hydra's own, which does nothing
-
-
-def _refused(overrides: Sequence[str], error: Exception) -> ConfigError:
-    told, *_ = str(error).partition("Config search path")  # after what went wrong and what there is to choose from
-    return ConfigError(f"{' '.join(overrides)}: {' '.join(told.split())}")

@@ -67,7 +67,7 @@ def show(found: Verdict, console: Console) -> None:
         console.print(Text(_legend(found), style="dim"))
     console.print()
     for sentence in verdict.sentences(found):
-        console.print(Text(text.printable(sentence)), soft_wrap=True)
+        console.print(Text(text.printable(sentence)), soft_wrap=not console.is_terminal)
     console.print(Text(f"Written to {found.anew.folder}. Next:"), soft_wrap=True)
     for line in _next_commands(found):
         console.print(Text(text.printable(f"  {line}")), soft_wrap=True)
@@ -75,7 +75,7 @@ def show(found: Verdict, console: Console) -> None:
 
 def _title(found: Verdict) -> str:
     better = "higher" if found.direction == "maximize" else "lower"
-    trials = "1 trial" if len(found.rows) == 1 else f"{len(found.rows)} trials"
+    trials = text.count(len(found.rows), "trial")
     return f"{found.sweep.id}: {trials}, {len(found.seeds)} fresh seeds, {found.metric} ({better} is better)"
 
 
@@ -207,4 +207,4 @@ def _next_commands(found: Verdict) -> list[str]:
             commands.append(f"python -m sweeper export {sweeps.name(found.anew.folder)}/{kept[0].number}")
         else:
             commands.append(winner.trial.command)
-    return [*commands, "python -m sweeper ui"] if found.anew.run_id else commands
+    return [*commands, f"python -m sweeper ui --sweep {name}"] if found.anew.run_id else commands

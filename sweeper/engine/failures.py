@@ -50,9 +50,13 @@ class Failures:
         self._failed += 1
         self._places[place] += 1
         if place and self._places[place] == self._ended == _SAME:
-            raise SweepFailed(f"The first {_SAME} trials failed alike. The last one:\n\n{told}")
+            raise SweepFailed(
+                f"The first {_SAME} trials failed alike, as the others would. Mend this, and start the sweep again:"
+                f"\n\n{told}"
+            )
         if self._failed > self._allowed * self._n_trials:
             raise SweepFailed(
                 f"{self._failed} of {self._n_trials} trials failed, more than hydra.sweeper.max_failure_rate="
-                f"{self._allowed} allows. The last one:\n\n{told}"
+                f"{self._allowed} allows. Give a larger share and hydra.sweeper.resume to go on, or mend what the last "
+                f"one failed of and start the sweep again:\n\n{told}"
             )

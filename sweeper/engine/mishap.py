@@ -9,6 +9,8 @@ import tempfile
 import traceback
 from pathlib import Path
 
+from rich.console import Console
+
 from sweeper import text
 from sweeper.errors import SweeperError
 from sweeper.records import states
@@ -42,11 +44,16 @@ def tell(error: BaseException, folder: Path | None = None) -> int:
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
     if isinstance(error, SweeperError):
-        print(f"\n{error}", file=sys.stderr)
+        _print(str(error))
         return error.exit_code
     lines = without_credentials("".join(traceback.format_exception(error)))
-    print(f"\n{paragraph(error)}\nThe full traceback is in {_written(lines, folder)}", file=sys.stderr)
+    _print(f"{paragraph(error)}\nThe full traceback is in {_written(lines, folder)}")
     return FAILED
+
+
+def _print(words: str) -> None:
+    console = Console(stderr=True)
+    print(f"\n{text.wrapped(words, console.width if console.is_terminal else None)}", file=sys.stderr)
 
 
 def _short(line: str) -> str:

@@ -64,6 +64,7 @@ class Progress:
         self._metrics = objectives.split(metric, len(directions))
         self._trials = {trial.number: _shown(trial, directions) for trial in before}
         self._crashes, self._limits = 0, limits
+        self._reasons: dict[str, int] = {}  # without their numbers: the trial that told it first
         self._console = console or Console(highlight=False)
         self._live = Live(self, console=self._console, refresh_per_second=REFRESHES)
         self._began = time.time() if began is None else began
@@ -79,6 +80,11 @@ class Progress:
         with suppress(OSError, ValueError):
             self._live.stop()
 
+    def show(self) -> None:
+        """The display as it is now, where there is no terminal to keep it on."""
+        with suppress(OSError, ValueError):
+            self._console.print(self)
+
     def __rich__(self) -> RenderableType:
         """The display. Another thread calls it to refresh: `list` copies what `write` may be changing meanwhile."""
         trials = list(self._trials.values())
@@ -93,6 +99,8 @@ class Progress:
                 self._start(event)
             case TrialStarted():
                 self._trials[event.trial] = _Shown(event.trial, event.params, event.time)
+            case EpochReported() | TrialEnded() if event.trial not in self._trials:
+                pass  # its start was deleted from a damaged journal, as for `record.replay`
             case EpochReported():
                 trial = self._trials[event.trial]
                 self._trials[event.trial] = replace(trial, epoch=event.epoch, value=event.value)
@@ -100,7 +108,7 @@ class Progress:
                 self._end(event)
 
     def _start(self, event: SweepStarted) -> None:
-        work = _count(self._n_trials, "trial") + (f" on {_count(self._slots, 'slot')}" if self._slots else "")
+        work = text.count(self._n_trials, "trial") + (f" on {text.count(self._slots, 'slot')}" if self._slots else "")
         wanted = (" ".join(pair) for pair in zip(self._directions, self._metrics, strict=True))
         limit = self._limits.left if self._limits else None
         until = "" if limit is None else f", for {text.clock(limit)} at most"
@@ -122,7 +130,8 @@ class Progress:
             self._print(self._ended_line(trial, event), colour(event.state))
 
     def _print(self, line: str, style: str = "") -> None:
-        self._console.print(Text(text.printable(line), style), soft_wrap=True)
+        width = self._console.width if self._console.is_terminal else None
+        self._console.print(Text(text.wrapped(text.printable(line), width), style), soft_wrap=True)
 
     def _ended_line(self, trial: _Shown, event: TrialEnded) -> str:
         """`[ 7/20] trial 6 finished  val_accuracy 0.9832  lr=0.0021 dropout=0.31  9.8 s   best 0.9916 (trial 3)`."""
@@ -133,10 +142,16 @@ class Progress:
             " ".join(f"{metric} {text.value(value)}" for metric, value in values),
             text.params(trial.params),
             text.duration(trial.seconds),
-            text.first_line(event.reason),
+            self._reason(event),
             self._best_so_far(trials),
         ]
         return "  ".join(filter(None, parts))
+
+    def _reason(self, event: TrialEnded) -> str:
+        """The first line of it, or the trial whose it was already."""
+        line = text.first_line(event.reason)
+        first = self._reasons.setdefault(text.without_numbers(line), event.trial)
+        return line if first == event.trial or event.state not in FAILURES else f"as trial {first}"
 
     def _bar(self, trials: list[_Shown]) -> Table:
         ended = _ended(trials)
@@ -145,7 +160,7 @@ class Progress:
         grid.add_column(ratio=1)
         grid.add_column(no_wrap=True)
         grid.add_row(
-            f"{ended}/{self._n_trials} trials",
+            f"{ended}/{text.count(self._n_trials, 'trial')}",
             ProgressBar(self._n_trials, ended),
             text.clock(time.time() - self._began) + self._left(trials),
         )
@@ -157,7 +172,7 @@ class Progress:
         if limit is None or left <= limit:
             return f", about {text.clock(left)} left" if left else ""
         room = round((self._n_trials - _ended(trials)) * limit / left)
-        return f", stops in {text.clock(limit)}, time for about {_count(room, 'trial')}"
+        return f", stops in {text.clock(limit)}, time for about {text.count(room, 'trial')}"
 
     def _counts(self, trials: list[_Shown]) -> Text:
         states = Counter(trial.state for trial in trials) | Counter(CRASHED=self._crashes)
@@ -178,7 +193,7 @@ class Progress:
             found = f"best {self._metrics[0]} {text.value(best.value)}  trial {best.number}  {text.params(best.params)}"
         else:
             numbers = ", ".join(str(trial.number) for trial in front)
-            found = f"Pareto front: {_count(len(front), 'trial')} ({numbers})"
+            found = f"Pareto front: {text.count(len(front), 'trial')} ({numbers})"
         return _line(found, style="bold green")
 
     def _best_so_far(self, trials: list[_Shown]) -> str:
@@ -225,10 +240,6 @@ def _point(ended: Trial | TrialEnded, directions: tuple[str, ...]) -> pareto.Poi
 
 def _ended(trials: list[_Shown]) -> int:
     return sum(trial.state not in OPEN for trial in trials)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _line(content: str, style: str = "") -> Text:

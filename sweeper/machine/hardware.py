@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sweeper import text
+
 
 def cores() -> int:
     """That this process may use."""
@@ -39,7 +41,7 @@ def name(used: int | None = None) -> str:
     cards = {_value(path, "Model") for path in Path("/proc/driver/nvidia/gpus").glob("*/information")}
     kind = ", ".join(sorted(flags() & {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}))
     return "; ".join(
-        (_processor("model name"), kind, f"{used or threads()} threads", *(sorted(cards) if gpus() else ()))
+        (_processor("model name"), kind, text.count(used or threads(), "thread"), *(sorted(cards) if gpus() else ()))
     )
 
 

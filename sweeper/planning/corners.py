@@ -31,7 +31,7 @@ def sample(space: Space, most: int) -> list[Corner]:
     ends, those that change the cost of a step first.
     most: corners, but never fewer than cover the options.
     """
-    wanted = max(most, len(_covering(space)))
+    wanted = max(most, len(space.covering()))
     distinct: dict[str, Corner] = {}
     for corner in _in_order(space):
         distinct.setdefault(repr(sorted(corner.params.items())), corner)
@@ -54,7 +54,7 @@ def at(of: BaseDistribution, share: float) -> Any:
 
 
 def _in_order(space: Space) -> Iterator[Corner]:
-    covering = _covering(space)
+    covering = space.covering()
     for choices in covering:
         yield _corner(space, choices, MIDDLE)
     for choices in covering:
@@ -64,13 +64,6 @@ def _in_order(space: Space) -> Iterator[Corner]:
         yield _corner(space, dict(zip(space.groups, options, strict=True)), MIDDLE)
     for abreast in zip_longest(*(_one_at_a_time(space, choices) for choices in covering)):
         yield from filter(None, abreast)
-
-
-def _covering(space: Space) -> list[dict[str, Any]]:
-    """Choices of the searched config groups, as few as have each option of each group."""
-    options = {key: space.typed[key].choices for key in space.groups}
-    rounds = max((len(choices) for choices in options.values()), default=1)
-    return [{key: choices[turn % len(choices)] for key, choices in options.items()} for turn in range(rounds)]
 
 
 def _one_at_a_time(space: Space, choices: Mapping[str, Any]) -> Iterator[Corner]:

@@ -49,11 +49,17 @@ def summary(sweep: Sweep, console: Console) -> None:
             accuracy, images = trial.tested.metrics["test_accuracy"], trial.tested.images
             _print(console, f"Trial {trial.number} on {images:,} test images: accuracy {text.value(accuracy)}", "bold")
             _print(console, f"  pictures of it: {_near(trial.folder / record.PICTURES)}")
-    for (state, reason), count in _failures(sweep).most_common():
-        _print(console, f"{count} {state}: {reason}", "red")
+    for line in _on_failures(sweep):
+        _print(console, line, "red")
     _print(console, f"Written to {_near(sweep.folder)}. Next:")
     for line in _next_commands(sweep):
         _print(console, f"  {line}")
+
+
+def paragraph(words: str, console: Console, style: str = "") -> None:
+    """Broken between words on a terminal; see `text.wrapped`. Each line of it is printed as text alone."""
+    lines = "\n".join(map(text.printable, words.split("\n")))
+    console.print(Text(text.wrapped(lines, console.width if console.is_terminal else None), style), soft_wrap=True)
 
 
 def resuming(sweep: Sweep) -> str:
@@ -120,10 +126,20 @@ def _listed(trials: list[Trial]) -> str:
     return ", ".join(str(trial.number) for trial in trials)
 
 
-def _failures(sweep: Sweep) -> Counter[tuple[str, str]]:
-    """`2 out of memory: first line of the reason`, each with how many trials it has cost."""
-    failed = (trial for trial in sweep.trials if trial.state in (*FAILURES, "CRASHED"))
-    return Counter((label(trial.state), text.first_line(trial.reason) or "no reason was told") for trial in failed)
+def _on_failures(sweep: Sweep) -> list[str]:
+    """`2 out of memory: first line of the reason`, the commonest first; not those that ended the sweep and are told
+    with that."""
+    told = text.without_numbers((sweep.ended and sweep.ended.reason) or "").split("\n")
+    counts, reasons = Counter[tuple[str, str]](), {}
+    for trial in sweep.trials:
+        if trial.state in (*FAILURES, "CRASHED"):
+            reason = text.first_line(trial.reason) or "no reason was told"
+            alike = text.without_numbers(reason)
+            message = alike.partition(": ")[2] or alike  # a sentence for the user is told without its class
+            if not any(line.startswith((alike, message)) for line in told):
+                counts[label(trial.state), alike] += 1
+                reasons.setdefault(alike, reason)
+    return [f"{count} {state}: {reasons[alike]}" for (state, alike), count in counts.most_common()]
 
 
 def _next_commands(sweep: Sweep) -> list[str]:
@@ -135,8 +151,9 @@ def _next_commands(sweep: Sweep) -> list[str]:
     if len(sweep.finished) > 1 and command.is_ours(started) and "hydra.sweeper.confirm=" not in started:
         commands.append(f"python -m sweeper confirm --sweep {name}")
     if sweep.run_id:
-        commands.append("python -m sweeper ui")
-    if sweep.open or len(sweep.trials) < sweep.started.n_trials:
+        commands.append(f"python -m sweeper ui --sweep {name}")
+    hopeless = sweep.ended and sweep.ended.state == "FAILED" and not sweep.finished
+    if not hopeless and (sweep.open or len(sweep.trials) < sweep.started.n_trials):
         commands.append(resuming(sweep))
     return commands
 
@@ -148,4 +165,4 @@ def _near(path: Path) -> Path:
 
 
 def _print(console: Console, line: str, style: str = "") -> None:
-    console.print(Text(text.printable(line), style), soft_wrap=True)
+    paragraph(text.printable(line), console, style)

@@ -58,6 +58,11 @@ def suggest(trial: Trial, key: str, of: BaseDistribution) -> Any:
     raise TypeError(f"{key}: no way to draw from {of}")
 
 
+def first(of: BaseDistribution) -> Any:
+    """The lowest of its numbers, or the first of its categories."""
+    return of.choices[0] if isinstance(of, CategoricalDistribution) else of.low
+
+
 def holds(of: BaseDistribution, value: Any) -> bool:
     """Whether it can be drawn from `of`."""
     if isinstance(of, CategoricalDistribution):

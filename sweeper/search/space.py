@@ -15,8 +15,9 @@ from omegaconf import DictConfig
 from optuna import Trial
 from optuna.distributions import BaseDistribution
 
+from sweeper.config import refused
 from sweeper.errors import ConfigError
-from sweeper.search.distribution import distribution, holds, override, suggest
+from sweeper.search.distribution import distribution, first, holds, override, suggest
 
 Dimensions = dict[str, BaseDistribution]  # by override key
 
@@ -52,16 +53,22 @@ class Space:
         choices = {key: values[key] for key in self.groups if key in values and holds(self.typed[key], values[key])}
         return typed | (self.of_groups(choices) if len(choices) == len(self.groups) else {})
 
+    def covering(self) -> list[dict[str, Any]]:
+        """Choices of the searched config groups, as few as have each option of each group; one of none without any."""
+        options = {key: self.typed[key].choices for key in self.groups}
+        rounds = max((len(choices) for choices in options.values()), default=1)
+        return [{key: choices[turn % len(choices)] for key, choices in options.items()} for turn in range(rounds)]
+
     def unconditional(self) -> Dimensions:
         """Raises: ConfigError if the dimensions differ from option to option of the config groups that are searched."""
         options = product(*(self.typed[key].choices for key in self.groups))
-        first, *others = (self.of_groups(dict(zip(self.groups, chosen, strict=True))) for chosen in options)
-        if any(brought != first for brought in others):
+        one, *others = (self.of_groups(dict(zip(self.groups, chosen, strict=True))) for chosen in options)
+        if any(brought != one for brought in others):
             raise ConfigError(
                 "hydra/sweeper/sampler=grid needs one space for all trials, but each option of "
                 f"{', '.join(self.groups)} brings its own. Choose another sampler, or sweep one option at a time."
             )
-        return self.typed | {key: brought.distribution for key, brought in first.items()}
+        return self.typed | {key: brought.distribution for key, brought in one.items()}
 
     def fixed_values(self) -> Iterator[tuple[str, str]]:
         """Keys and values, as text, of the overrides that every trial has."""
@@ -116,6 +123,20 @@ def build(
             "of your own such as 'hparams.lr=tag(log, interval(1e-4, 1e-2))'; without -m one training runs."
         )
     return Space(fixed, swept, groups, of_groups)
+
+
+def check(space: Space, compose: Callable[[list[str]], DictConfig]) -> None:
+    """Composes each option of each searched config group once, with all that was typed: before a sweep leaves anything.
+
+    Raises: ConfigError naming the options with which Hydra refuses it.
+    """
+    rest = {key: first(of) for key, of in space.typed.items() if key not in space.groups}
+    for choices in space.covering():
+        try:
+            compose(space.overrides({**choices, **rest}))
+        except refused.ERRORS as error:
+            chosen = " ".join(f"{key.lstrip('+')}={option}" for key, option in choices.items())
+            raise refused.as_ours(error, chosen) from None
 
 
 def parse(lines: Iterable[str], loader: ConfigLoader, origin: str = "") -> dict[str, Override]:

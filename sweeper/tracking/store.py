@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 NAME = "mlflow.yaml"  # in a sweep's folder: where MLflow has it
 DEFAULT = "sqlite:///mlflow.db"  # MLflow's own, so that a plain `mlflow ui` in the same folder shows everything
 _SQLITE = "sqlite:///"
+_SCHEMES = ("sqlite", "http", "https", "mysql", "postgresql", "mssql", "databricks", "databricks-uc", "uc", "file")
 _SHORT = 200  # characters
 _LOUD = {  # they tell the terminal of what is raised anyway, or of each step of what goes well
     "alembic": logging.WARNING,
@@ -48,7 +50,7 @@ def read(config: DictConfig, choices: DictConfig, otherwise: str) -> Tracking:
 def resolve(configured: str | None) -> str:
     """The URI to use: MLFLOW_TRACKING_URI, else `tracking.uri`, else `DEFAULT`.
 
-    Raises: ConfigError for one of a recorded command, whose password is left out.
+    Raises: ConfigError for one that MLflow does not know, and of a recorded command, whose password is left out.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or configured or DEFAULT
     if HIDDEN in uri:
@@ -56,7 +58,18 @@ def resolve(configured: str | None) -> str:
             f"tracking.uri={uri}: a recorded command comes without its password. Leave {HIDDEN}@ out, and set "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD."
         )
+    scheme, is_uri, _ = uri.partition("://")
+    if is_uri and scheme.partition("+")[0] not in (*_SCHEMES, *_of_plugins()):
+        raise ConfigError(
+            f"tracking.uri={without_credentials(uri)}: MLflow knows no {scheme}://. Give sqlite:///mlflow.db or "
+            f"the http://… of a server; it knows {', '.join(_SCHEMES)}."
+        )
     return absolute(uri)
+
+
+def _of_plugins() -> set[str]:
+    """Schemes that other packages teach MLflow."""
+    return {point.name for point in entry_points(group="mlflow.tracking_store")}
 
 
 def absolute(uri: str) -> str:
@@ -134,6 +147,7 @@ def describe(error: Exception) -> str:
 def _prepare() -> None:
     """Before MLflow is imported."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # MLflow's 7 are silent for minutes, and repeat what an answer was lost of: two runs instead of one.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     for name, level in _LOUD.items():

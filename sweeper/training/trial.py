@@ -211,4 +211,6 @@ def check(cfg: DictConfig) -> None:
     for key, (low, high) in HPARAMS.items():
         value = cfg.hparams.get(key, low)
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < high:
-            raise ConfigError(f"hparams.{key}={value}: give a number from {low:g} to below {high:g}.")
+            below = "" if high == math.inf else f" to below {high:g}"
+            raise ConfigError(f"hparams.{key}={value}: give a number from {low:g}{below}.")
+    instances.make(cfg, "trainer")

@@ -13,6 +13,7 @@ import pytest
 from sweeper.records.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted
 from sweeper.records.journal import Journal
 
+from .terminal import Terminal
 from .watched import APP
 
 
@@ -122,3 +123,17 @@ def sweep(start):
         return process.returncode, out + err
 
     return sweep
+
+
+@pytest.fixture
+def terminal():
+    """Types a command on a terminal, which is gone afterwards; see `Terminal`."""
+    opened = []
+
+    def typed(*arguments, **keys):
+        opened.append(Terminal(*arguments, **keys))
+        return opened[-1]
+
+    yield typed
+    for each in opened:
+        each.close()

@@ -55,3 +55,14 @@ def test_sizes_have_three_digits(parameters, read):
 @pytest.mark.parametrize(("seconds", "read"), [(9.84, "9.8 s"), (59.97, "1:00"), (75, "1:15"), (7384, "2:03:04")])
 def test_durations_are_seconds_or_a_clock(seconds, read):
     assert text.duration(seconds) == read
+
+
+def test_lines_are_broken_between_words_but_for_what_is_to_be_copied():
+    words = "one two three\n  python -m sweeper export best\na/very/long/path/to/some/where"
+    assert text.wrapped(words, 10) == "one two\nthree\n  python -m sweeper export best\na/very/long/path/to/some/where"
+    assert text.wrapped(words, None) == words
+
+
+@pytest.mark.parametrize(("number", "read"), [(0, "0 trials"), (1, "1 trial"), (2, "2 trials")])
+def test_one_is_no_plural(number, read):
+    assert text.count(number, "trial") == read

@@ -16,8 +16,8 @@ X = "x=interval(-1, 1)"
 ONE_SLOT = "hydra.sweeper.n_jobs=1"
 
 
-def events():
-    return list(journal.read(Path("sweep"))) if Path("sweep", journal.NAME).exists() else []
+def events(folder="sweep"):
+    return list(journal.read(Path(folder))) if Path(folder, journal.NAME).exists() else []
 
 
 def trials():

@@ -14,7 +14,8 @@ from sweeper.commands import leaderboard
 from sweeper.errors import ConfigError, DataError
 from sweeper.ranking import standings, table
 from sweeper.records import sweeps
-from sweeper.records.journal import NAME
+from sweeper.records.events import SweepEnded
+from sweeper.records.journal import NAME, Journal
 
 PROGRAM = """
 import argparse, sys
@@ -165,6 +166,14 @@ def test_what_cannot_be_shown_is_an_error_for_the_user(tmp_path, monkeypatch, wr
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError):
         run(*arguments)
+
+
+def test_of_a_sweep_without_trials_it_says_why(write_sweep, capsys):
+    journal = Journal(write_sweep("monday"))
+    journal.write(SweepEnded("INTERRUPTED", "the user stopped it", None, 1000.0))
+    journal.close()
+    assert run("--sweep", "monday") == 0
+    assert capsys.readouterr().err == "No trial has begun in monday: the user stopped it\n"
 
 
 def test_the_csv_file_holds_all_trials_in_full_precision(write_sweep, write_run_ids):

@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
-from sweeper.records import sweeps
-from sweeper.records.events import EpochReported, SweepEnded
+from sweeper.commands import status as status_command
+from sweeper.records import journal, sweeps
+from sweeper.records.events import EpochReported, SweepEnded, TrialStarted
 
+from ..terminal import CTRL_C
 from ..watched import X, events, until
 
 
@@ -38,13 +41,37 @@ def test_it_follows_a_sweep_to_its_end(start):
 
 def test_once_shows_it_as_it_is_and_leaves_it_alone(start):
     sweep = start(X, "pause=0.2", "gate=open", "hydra.sweeper.n_trials=2", "hydra.sweep.dir=multirun/monday")
-    until(lambda: sweeps.running() is not None)
+    until(lambda: sum(isinstance(event, TrialStarted) for event in events("multirun/monday")) == 2)
     code, said = status("--once")
     assert code == 0, said
     assert said.startswith("Sweep monday: 2 trials")
     assert "over" not in said
+    assert "0/2 trials" in said
+    assert "2 running" in said
+    assert "  trial 0    epoch 0 " in said
     Path("open").touch()
     assert sweep.wait(timeout=60) == 0
+
+
+def test_a_ctrl_c_leaves_a_followed_sweep_alone(start, terminal):
+    sweep = start(X, "pause=0.2", "gate=open", "hydra.sweeper.n_trials=2")
+    until(lambda: any(isinstance(event, TrialStarted) for event in events()))
+    follower = terminal("status", "sweep")
+    follower.until("running")
+    follower.press(CTRL_C)
+    assert follower.wait(20) == 0
+    assert "Traceback" not in follower.said
+    assert sweep.poll() is None
+    Path("open").touch()
+    assert sweep.wait(timeout=60) == 0
+
+
+def test_why_a_sweep_failed_is_told_whole(sweep):
+    sweep(X, "fail=always")
+    code, said = status("sweep")
+    assert code == 0
+    assert "It is over, failed: " in said
+    assert "ValueError: no hill here" in said.partition("It is over, failed: ")[2]
 
 
 def test_a_sweep_that_was_killed_is_told_with_the_command_to_go_on(start):
@@ -56,6 +83,16 @@ def test_a_sweep_that_was_killed_is_told_with_the_command_to_go_on(start):
     assert code == 0, said
     assert "its process was lost" in said
     assert "hydra.sweeper.resume=" in said
+
+
+def test_a_journal_whose_damaged_line_was_deleted_is_shown_without_that_trial(write_sweep, capsys):
+    file = write_sweep("monday", *[("FINISHED", number / 10) for number in range(4)]) / journal.NAME
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if not ("TrialStarted" in line and '"trial":3' in line)))
+    assert status_command.run(Namespace(sweep=None, once=True)) == 0
+    said = capsys.readouterr().out
+    assert "trial 2 finished" in said
+    assert "trial 3" not in said
 
 
 def test_the_running_one_comes_before_the_latest(write_sweep):

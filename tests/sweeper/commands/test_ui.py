@@ -1,17 +1,23 @@
 import argparse
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
+import psutil
 import pytest
 
 from sweeper.commands import ui
 from sweeper.errors import ConfigError
+from sweeper.tracking.pages import PagesLost
 
-from ..watched import X, until
+from ..terminal import CTRL_C
+from ..watched import X, lives, until
 
 
 def run(*arguments):
@@ -44,6 +50,41 @@ def test_the_pages_show_the_sweep_from_any_folder_and_on_loopback_only(sweep, po
     finally:
         os.killpg(server.pid, signal.SIGINT)  # as Ctrl-C does
         server.wait(20)
+
+
+@pytest.mark.slow
+def test_a_ctrl_c_ends_the_pages_quietly_and_leaves_no_process(project, port, terminal):
+    pages = terminal("ui", "--port", str(port))
+    pages.until(f"http://127.0.0.1:{port} shows sqlite:///")
+    assert answers(port), "the address is told once it answers"
+    servers = psutil.Process(pages.process.pid).children(recursive=True)
+    assert 0 < len(servers) < 5, "MLflow has started processes for jobs that nobody gives it"
+    pages.press(CTRL_C)
+    assert pages.wait(20) == 0
+    assert pages.said.rpartition("until Ctrl-C")[2].strip() in ("", "^C")
+    assert not any(lives(server) for server in servers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_before_they_answer_leaves_no_process_either(project, port, number):
+    pages = subprocess.Popen([sys.executable, "-m", "sweeper", "ui", "--port", str(port)])
+    until(lambda: psutil.Process(pages.pid).children())
+    (server,) = psutil.Process(pages.pid).children()
+    pages.send_signal(number)
+    assert pages.wait(20) == 0
+    assert not lives(server)
+
+
+@pytest.mark.slow
+def test_a_server_that_ends_by_itself_tells_why(project, port, capfd):
+    Path("mlflow.db").write_text("no database")
+    with pytest.raises(PagesLost) as lost:
+        run("--port", str(port))
+    assert "file is not a database" in str(lost.value)
+    (log,) = re.findall(r"is in (\S+)", str(lost.value))
+    assert "file is not a database" in Path(log).read_text()
+    shutil.rmtree(Path(log).parent)
 
 
 def answers(port):

@@ -56,6 +56,13 @@ def test_what_was_foreseen_is_its_own_sentence(capsys):
     assert capsys.readouterr().err == "\ntrainer.epochs=0: give more.\n"
 
 
+def test_on_80_columns_no_word_is_cut(terminal):
+    typed = terminal("trainer.epoch=3")
+    assert typed.wait() == 2
+    assert max(map(len, typed.said.splitlines())) <= 80
+    assert {"epochs,", "steps_per_execution,", "jit_compile."} <= set(typed.said.split())
+
+
 def test_who_wants_all_gets_the_exception(monkeypatch):
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     with pytest.raises(ConfigError):

@@ -63,6 +63,29 @@ def test_without_a_terminal_each_trial_that_ends_is_one_line():
     ]
 
 
+def test_what_several_trials_fail_of_is_told_once():
+    reasons = ("ConfigError: filters=-3, dropout=0.45", "ConfigError: filters=-3, dropout=3e-05", "OSError: no")
+    shown = lines([SWEEP, *(event for n, told in enumerate(reasons) for event in trial(n, "FAILED", reason=told))])
+    assert [line.rpartition("9.8 s  ")[2] for line in shown[1:]] == [reasons[0], "as trial 0", reasons[2]]
+
+
+def test_events_of_a_trial_whose_start_is_not_known_are_left_out():
+    _, end = trial(5, "FINISHED", 0.9)
+    assert len(lines([SWEEP, EpochReported(5, 1, 0.5, {}, 101.0), end, *trial(6, "FINISHED", 0.8)])) == 2
+
+
+def test_on_a_terminal_a_long_reason_is_broken_between_words():
+    file = io.StringIO()
+    progress = Progress(1, "loss", ("minimize",), 1, console=Console(file=file, force_terminal=True, width=80))
+    reason = "ConfigError: sweeper.models.custom.build refuses what it was given (model.filters=-3): Invalid value"
+    for event in (SWEEP, *trial(0, "FAILED", reason=reason)):
+        progress.write(event)
+    progress.close()
+    told = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", file.getvalue()).partition("[1/1]")[2].splitlines()
+    assert all(len(line) <= 80 for line in told)
+    assert set(reason.split()) <= {word for line in told for word in line.split()}
+
+
 @pytest.mark.parametrize(
     ("direction", "best"), [("maximize", "best 0.8000 (trial 1)"), ("minimize", "best 0.2000 (trial 0)")]
 )

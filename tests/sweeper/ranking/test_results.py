@@ -1,4 +1,5 @@
 import csv
+from pathlib import Path
 
 import optuna
 import pytest
@@ -7,6 +8,8 @@ from rich.console import Console
 
 from sweeper.ranking import results
 from sweeper.records import record, sweeps
+from sweeper.records.events import SweepEnded, TrialEnded, TrialStarted
+from sweeper.records.journal import Journal
 
 
 @pytest.fixture
@@ -89,7 +92,7 @@ def test_the_summary_shows_ten_trials_and_what_to_type_next(write_sweep, write_r
         "  python -m sweeper report --sweep monday\n"
         "  python -m sweeper export best --sweep monday\n"
         "  python -m sweeper confirm --sweep monday\n"
-        "  python -m sweeper ui\n"
+        "  python -m sweeper ui --sweep monday\n"
     )
 
 
@@ -105,3 +108,33 @@ def test_the_summary_counts_failures_by_their_reasons(write_sweep, summary):
     shown = summary(sweeps.find("bad"))
     assert "2 failed: ValueError: no\n" in shown
     assert "Traceback" not in shown
+
+
+def test_failures_that_differ_in_their_numbers_are_one_line(write_sweep, write_ended, summary):
+    write_sweep("bad", ("FINISHED", 0.5))
+    write_ended("ValueError: rate=0.31", "ValueError: rate=2e-05")
+    assert "2 failed: ValueError: rate=0.31\n" in summary(sweeps.find("bad"))
+
+
+def test_what_ended_the_sweep_is_not_told_again_and_no_hopeless_command_is_offered(write_sweep, write_ended, summary):
+    write_sweep("bad")
+    write_ended("ConfigError: rate=0.31 is none", "OSError: no", ended="failed alike\n\nrate=2e-05 is none")
+    shown = summary(sweeps.find("bad"))
+    assert "is none" not in shown
+    assert "1 failed: OSError: no" in shown
+    assert "hydra.sweeper.resume" not in shown
+
+
+@pytest.fixture
+def write_ended():
+    """Writes trials that failed, each with its reason, and the sweep's end."""
+
+    def write(*reasons, ended=None):
+        journal = Journal(Path("multirun/bad"))
+        for trial, reason in enumerate(reasons, 10):
+            journal.write(TrialStarted(trial, 0, {}, "train", str(trial), 1000.0))
+            journal.write(TrialEnded(trial, "FAILED", None, reason))
+        journal.write(SweepEnded("FAILED" if ended else "FINISHED", ended, None, 1000.0))
+        journal.close()
+
+    return write
