@@ -132,7 +132,7 @@ def _next_commands(sweep: Sweep) -> list[str]:
     if sweep.best and sweep.best.model.exists():
         commands.append(f"python -m sweeper export best --sweep {name}")
     started = sweep.started.command
-    if len(sweep.finished) > 1 and command.is_ours(started) and "hydra.sweeper.confirm=" not in started:
+    if len(sweep.finished) > 1 and command.ours(started) and "hydra.sweeper.confirm=" not in started:
         commands.append(f"python -m sweeper confirm --sweep {name}")
     if sweep.run_id:
         commands.append("python -m sweeper ui")
