@@ -22,7 +22,7 @@ from sweeper.files import card, convert, exports, formats, latency
 from sweeper.files.card import Card
 from sweeper.files.convert import Converted
 from sweeper.files.formats import Format
-from sweeper.records import journal, sweeps
+from sweeper.records import record, sweeps
 from sweeper.records.record import Trial
 from sweeper.tracking import metrics_log
 from sweeper.training.instances import dataset
@@ -84,8 +84,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Raises: ConfigError or DataError if the trial cannot be exported, or a file computes something else."""
     trial = sweeps.find_trial(args.run, args.sweep)
-    sweep = sweep_of(trial)
-    name = f"{sweep.absolute().name}/{trial.number}"
+    sweep = sweeps.owner(trial)
+    name = f"{record.id_of(sweep)}/{trial.number}"
     out = args.out or Path("exports") / name.replace("/", "-")
     wanted = [format for format in formats.FORMATS if {format.name, ALL} & set(args.format)]
     exported = export(trial, name, wanted, out, allowed.entries(args.allow), args.min_agreement)
@@ -118,7 +118,7 @@ def export(
     described = replace(card.read(trial.folder), run_id=trial.run_id, trial=name)
     data = _data(trial, described, allow)
     latency.use_one_thread()
-    original = convert.original(_load(trial.model), data, described)
+    original = convert.original(load(trial.model), data, described)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         scratch = TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent)
@@ -143,11 +143,6 @@ def _share(typed: str) -> float:
     if not 0 <= share <= 1:
         raise ArgumentTypeError(f"{typed!r}: give a share of the images, from 0 to 1")
     return share
-
-
-def sweep_of(trial: Trial) -> Path:
-    """The nearest folder above the trial's that holds a journal."""
-    return next(folder for folder in (trial.folder, *trial.folder.parents) if (folder / journal.NAME).is_file())
 
 
 def _tell(files: Sequence[Converted], name: str, out: Path, logged: str) -> None:
@@ -209,7 +204,8 @@ def _data(trial: Trial, described: Card, allow: Sequence[str]) -> Dataset:
     return data
 
 
-def _load(path: Path) -> keras.Model:
+def load(path: Path) -> keras.Model:
+    """Raises: DataError if it is damaged."""
     try:
         return formats.load_keras(path)
     except Exception as error:  # zip, HDF5 and Keras each have their own

@@ -29,7 +29,7 @@ from sweeper.records import record
 from sweeper.records.events import SweepStarted
 from sweeper.records.journal import Journal
 from sweeper.search import retrainings
-from sweeper.search.retrainings import FOLDER, SEED, Retrainings
+from sweeper.search.retrainings import SEED, Retrainings
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space
 from sweeper.tracking.store import Tracking
@@ -55,7 +55,7 @@ def plan(sweep: Path, settings: Settings, space: Space, config: DictConfig) -> R
     base = OmegaConf.select(config, SEED)
     seeds = retrainings.seeds(searched, confirmed, settings.confirm_seeds, base)
     trials = confirmed.trials if confirmed else ()
-    return Retrainings(sweep / FOLDER, chosen, seeds, space.overrides, trials)
+    return Retrainings(sweep / record.CONFIRM, chosen, seeds, space.overrides, trials)
 
 
 def run(
@@ -77,7 +77,7 @@ def run(
     # A seed that fails is a finding of its own; a mistake that all trainings share still ends them.
     free = {"max_failure_rate": math.inf, "reuse_duplicates": False, "constraints": ()}
     settings = replace(settings, n_trials=planned.total, **free)
-    name = f"{folder.parent.name}/{FOLDER}"
+    name = f"{folder.parent.name}/{record.CONFIRM}"
     started = replace(started, sweep=name, n_trials=planned.total, time=time.time(), arguments=())
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(folder)))
@@ -104,7 +104,7 @@ def run(
             lambda number, _: str(number),
             earlier.trials if earlier else (),
             waiting=waiting,
-            within=FOLDER,
+            within=record.CONFIRM,
         )
         failure = coordinator.ended_by()
         recorder.close()

@@ -17,7 +17,6 @@ from sweeper.records.states import BAD, State
 from sweeper.search.study import Proposal
 from sweeper.secret import hide
 
-FOLDER = "confirm"  # in the sweep's: where the records of its confirmation lie
 CANDIDATE, SEED = "candidate", "seed"  # the params of a training: number of the sweep's trial, and what it starts from
 FIRST = 1000  # of the fresh seeds: far from what people type
 _SEED = re.compile(r"(\+{0,2}seed)=")
@@ -74,7 +73,7 @@ class Retrainings:
 
 def earlier(sweep: Path) -> Sweep | None:
     """The confirmation of the sweep in this folder, as far as it has come. Raises: DataError if it is damaged."""
-    folder = sweep / FOLDER
+    folder = sweep / record.CONFIRM
     path = folder / journal.NAME
     if not path.is_file() or next(jsonl.lines(path), None) is None:
         return None
