@@ -16,7 +16,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from sweeper.errors import ConfigError
+from sweeper.errors import ConfigError, NotAllowed
 
 NAMESPACES = {
     "model": ("sweeper.models.",),
@@ -47,7 +47,7 @@ def check(node: Any, key: str, allow: Sequence[str] = ()) -> None:
         if not (_is_ours(target, key, place) or _is_theirs(target, allow, place)):
             kinds = "functions and classes" if key in _FUNCTIONS else "classes"
             known = " and ".join(namespace.rstrip(".") for namespace in NAMESPACES.get(key, ())) or "nothing"
-            raise ConfigError(
+            raise NotAllowed(
                 f"{place}={target} is not called: only {kinds} of {known} are, for a config from a stranger could run "
                 f"any code. If you trust it, type hydra.sweeper.allow=[{target}] (for export and reproduce: "
                 f"--allow {target})."

@@ -55,6 +55,13 @@ def overrides(line: str) -> list[str]:
     return [word for word in found if word not in flags]
 
 
+def exporting(trial: str, allow: Iterable[str], sweep: str | None = None) -> str:
+    """allow: what the configs of the sweep may call, which a trial's own folder has no say in."""
+    named = ["--sweep", sweep] if sweep else []
+    allowing = (word for entry in allow for word in ("--allow", entry))
+    return shlex.join(["python", "-m", "sweeper", "export", trial, *named, *allowing])
+
+
 def confirming(line: str, *settings: str) -> str:
     """A recorded command with these settings, and not with its own of the same kind."""
     own = ("hydra.sweep.dir=", *(f"hydra.sweeper.{key}" for key in ("resume=", "n_trials=", "confirm")))

@@ -148,6 +148,13 @@ def read(folder: Path, *, curves: bool = True) -> Sweep:
     return sweep
 
 
+def confirmation(sweep: Path) -> Sweep | None:
+    """That of the sweep in this folder, as far as it has come; None where none has begun. Raises: as `read`."""
+    path = sweep / CONFIRM / journal.NAME
+    begun = path.is_file() and next(jsonl.lines(path), None) is not None
+    return read(path.parent, curves=False) if begun else None
+
+
 def replay(folder: Path, events: Iterable[Event]) -> Sweep:
     """The state of a sweep after these events. A trial that starts again leaves its earlier attempt behind.
 

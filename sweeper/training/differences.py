@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,16 @@ def of_origins(
             yield Difference("packages", package, before, after)
     if then.machine != now.machine:
         yield Difference("machine", "machine", then.machine, now.machine)
+
+
+def of_seeds(then: Origin, now: Origin) -> list[Difference]:
+    """Between two trainings with different seeds, which may draw different validation images; the machine left out.
+
+    What is not known of both is no difference.
+    """
+    before, after = (replace(origin, data=origin.unseeded) for origin in (then, now))
+    found = (one for one in of_origins(before, after) if one.kind != "machine")
+    return [one for one in found if _UNKNOWN not in (one.then, one.now)]
 
 
 def _committed(code: str, commit: str | None) -> str:

@@ -31,13 +31,15 @@ class Origin:
     machine: str
     threads: int  # that an operation may use
     versions: dict[str, str]
+    unseeded: str = ""  # of the data set too: the fingerprint that another seed does not change
     code: str = ""  # see `sources.fingerprint`; empty where an earlier version trained, which took none
 
 
 def here(data: Dataset, cfg: DictConfig) -> Origin:
     """For a process that trains what `cfg` describes, or is about to."""
     code = sources.fingerprint(_called(cfg))
-    return Origin(data.fingerprint, hardware.name(), hardware.threads(), dict(_versions()), code)
+    machine, threads = hardware.name(), hardware.threads()
+    return Origin(data.fingerprint, machine, threads, dict(_versions()), data.unseeded, code)
 
 
 def _called(cfg: DictConfig) -> Iterator[str]:
