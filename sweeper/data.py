@@ -38,6 +38,7 @@ class Dataset:
     std: tuple[float, ...]
     drawn: bool = False  # each epoch draws every training label anew from its distribution
     fingerprint: str = ""  # of all images and labels in their order; empty: not taken
+    unseeded: str = ""  # fingerprint of what no seed changes: the test images and labels, how many others there are
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -77,12 +78,14 @@ def assemble(
         if not size:
             raise DataError(f"The {name} split is empty: {sizes}. Give the data set more images, or other fractions.")
     statistics, fingerprint = _statistics(train.images), _fingerprint(train, validation, test)
-    return Dataset(train, validation, test, tuple(map(str, classes)), *statistics, fingerprint=fingerprint)
+    unseeded = _fingerprint(test, known=f"{sizes}")
+    names = tuple(map(str, classes))
+    return Dataset(train, validation, test, names, *statistics, fingerprint=fingerprint, unseeded=unseeded)
 
 
-def _fingerprint(*splits: Split) -> str:
-    """16 hexadecimal digits."""
-    digest = hashlib.sha256()
+def _fingerprint(*splits: Split, known: str = "") -> str:
+    """16 hexadecimal digits. known: what they depend on, too."""
+    digest = hashlib.sha256(known.encode())
     for array in (array for split in splits for array in (split.images, split.labels)):
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array))

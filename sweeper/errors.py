@@ -17,6 +17,10 @@ class ConfigError(SweeperError):
     """The command line or a yaml asks for something that cannot be done."""
 
 
+class NotAllowed(ConfigError):
+    """A config names code that the user has not allowed it to call."""
+
+
 class DataError(SweeperError):
     """A file of a data set is missing, damaged or not what its name promises."""
 

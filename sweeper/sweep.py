@@ -52,7 +52,7 @@ def run(
     config = _pinned(config, settings)
     folder = Path(config.hydra.sweep.dir)
     limits = Limits(settings)
-    started = begun(settings, config)
+    started = begun(settings, config, ours=is_ours(task))
     space = dimensions(settings, arguments, config, context)
     check(space, partial(context.config_loader.load_sweep_config, config))
     confirmation.check(settings, space, config)
@@ -70,7 +70,7 @@ def run(
             study = Study(settings, space, folder, enqueued=enqueued, extend=extend, earlier=earlier and trials)
             settings = replace(settings, n_trials=min(settings.n_trials, study.size or settings.n_trials))
             started = replace(started, n_trials=settings.n_trials)
-        elif not confirmation.plan(folder, settings, space, config):
+        elif confirmation.is_over(folder, settings, space, config):
             confirmation.show(folder)
             return 0
         # What the user has to mend is told by now. The slots import TensorFlow while this process imports MLflow.
@@ -94,7 +94,8 @@ def run(
             coordinator = Coordinator(
                 study, slots, settings, limits, stopping, recorder.emit, naming, trials, prepare, waiting
             )
-            code = _searched(coordinator, stopping, recorder, slots, folder, test=not confirms)
+            test = settings.test and not confirms
+            code = _searched(coordinator, stopping, recorder, slots, folder, test=test)
             if code or recorder.interrupted or not confirms:
                 return code
         planned = confirmation.plan(folder, settings, space, config)
@@ -131,10 +132,20 @@ def _pinned(config: DictConfig, settings: Settings) -> DictConfig:
     return config
 
 
-def begun(settings: Settings, config: DictConfig) -> SweepStarted:
-    """Raises: ConfigError as `objectives.names` and `recorder.begin`."""
+def begun(settings: Settings, config: DictConfig, *, ours: bool) -> SweepStarted:
+    """ours: the task is our own training, which measures what it knows and nothing else.
+
+    Raises: ConfigError as `objectives.names`, `objectives.check_measured` and `recorder.begin`.
+    """
     metrics = objectives.names(OmegaConf.select(config, "optimized_metric", default=objectives.UNNAMED))
+    if ours:
+        objectives.check_measured(metrics)
     return begin(Path(config.hydra.sweep.dir), metrics, settings.directions, settings.n_trials, config.hydra)
+
+
+def is_ours(task: Callable[..., Any]) -> bool:
+    """Whether it is that of `python -m sweeper`."""
+    return getattr(task, "__module__", None) == "sweeper.app"
 
 
 def dimensions(settings: Settings, arguments: Sequence[str], config: DictConfig, context: HydraContext) -> Space:

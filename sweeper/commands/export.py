@@ -6,10 +6,9 @@ import shutil
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -17,12 +16,12 @@ from rich.console import Console
 from sweeper import text
 from sweeper.config import allowed
 from sweeper.data import Dataset
-from sweeper.errors import ConfigError, DataError
-from sweeper.files import card, convert, exports, formats, latency
+from sweeper.errors import ConfigError, DataError, NotAllowed
+from sweeper.files import card, convert, exports, formats, latency, scratch
 from sweeper.files.card import Card
 from sweeper.files.convert import Converted
 from sweeper.files.formats import Format
-from sweeper.records import journal, sweeps
+from sweeper.records import record, sweeps
 from sweeper.records.record import Trial
 from sweeper.tracking import metrics_log
 from sweeper.training.instances import dataset
@@ -84,8 +83,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Raises: ConfigError or DataError if the trial cannot be exported, or a file computes something else."""
     trial = sweeps.find_trial(args.run, args.sweep)
-    sweep = sweep_of(trial)
-    name = f"{sweep.absolute().name}/{trial.number}"
+    sweep = sweeps.owner(trial)
+    name = f"{record.id_of(sweep)}/{trial.number}"
     out = args.out or Path("exports") / name.replace("/", "-")
     wanted = [format for format in formats.FORMATS if {format.name, ALL} & set(args.format)]
     exported = export(trial, name, wanted, out, allowed.entries(args.allow), args.min_agreement)
@@ -108,8 +107,8 @@ def export(
     allow: loaders that the trial's config.yaml may call beside those of sweeper.allowed.
     min_agreement: see `convert.check`.
     Other formats of the same trial in `out` stay; an export of another one is replaced.
-    Raises: ConfigError if `out` holds something else, the network was not kept, a package is missing, or no format is
-    right; DataError if the network or the trial's data set cannot be loaded any more.
+    Raises: ConfigError if `out` holds something else, the network was not kept, a package is missing, the loader is not
+    allowed, or no format is right; DataError if the network or the trial's data set cannot be loaded any more.
     """
     _check_free(out)
     for format in wanted:
@@ -118,15 +117,14 @@ def export(
     described = replace(card.read(trial.folder), run_id=trial.run_id, trial=name)
     data = _data(trial, described, allow)
     latency.use_one_thread()
-    original = convert.original(_load(trial.model), data, described)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        scratch = TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent)
-    except OSError as error:
-        raise ConfigError(f"--out {out}: {error.strerror}. Give a folder that you may write to.") from None
-    with scratch:
-        new = Path(scratch.name) / "new"
-        new.mkdir()
+    original = convert.original(load(trial.model), data, described)
+    with ExitStack() as stack:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            new = stack.enter_context(scratch.beside(out)) / "new"
+            new.mkdir()
+        except OSError as error:
+            raise ConfigError(f"--out {out}: {error.strerror}. Give a folder that you may write to.") from None
         exported = _convert(original, wanted, new, min_agreement)
         if not exported.files:
             raise ConfigError("\n\n".join(exported.refused))
@@ -143,11 +141,6 @@ def _share(typed: str) -> float:
     if not 0 <= share <= 1:
         raise ArgumentTypeError(f"{typed!r}: give a share of the images, from 0 to 1")
     return share
-
-
-def sweep_of(trial: Trial) -> Path:
-    """The nearest folder above the trial's that holds a journal."""
-    return next(folder for folder in (trial.folder, *trial.folder.parents) if (folder / journal.NAME).is_file())
 
 
 def _tell(files: Sequence[Converted], name: str, out: Path, logged: str) -> None:
@@ -196,6 +189,8 @@ def _data(trial: Trial, described: Card, allow: Sequence[str]) -> Dataset:
     """The trial's own: its validation images judge a file, and its training images show what range numbers have."""
     try:
         data = dataset(config(trial.folder), allow)
+    except NotAllowed:
+        raise
     except (ConfigError, DataError, OSError) as error:
         raise DataError(
             f"An export is checked on the validation images that the trial was judged by, and they cannot be loaded: "
@@ -209,7 +204,8 @@ def _data(trial: Trial, described: Card, allow: Sequence[str]) -> Dataset:
     return data
 
 
-def _load(path: Path) -> keras.Model:
+def load(path: Path) -> keras.Model:
+    """Raises: DataError if it is damaged."""
     try:
         return formats.load_keras(path)
     except Exception as error:  # zip, HDF5 and Keras each have their own

@@ -9,10 +9,10 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeper.commands.export import check_kept, sweep_of
-from sweeper.errors import ConfigError
+from sweeper.commands.export import check_kept, load
+from sweeper.errors import ConfigError, DataError
 from sweeper.files import card
-from sweeper.records import sweeps
+from sweeper.records import record, sweeps
 from sweeper.records.record import Trial
 from sweeper.secret import without_credentials
 from sweeper.tracking import model_log, store
@@ -44,10 +44,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Raises: ConfigError if the trial has no network or no run, MLflow is away, or refuses a name."""
+    """Raises: ConfigError if the trial has no network or no run, MLflow is away, or refuses a name; DataError if the
+    network is damaged."""
     trial = sweeps.find_trial(args.run, args.sweep)
     check_kept(trial)
-    sweep = sweep_of(trial)
+    sweep = sweeps.owner(trial)
     replay = f"python -m sweeper replay {sweeps.name(sweep)}"
     if trial.run_id is None:
         raise ConfigError(f"MLflow has no run of trial {trial.number}. To write it there: {replay}")
@@ -74,16 +75,31 @@ def promote(
 ) -> tuple[ModelVersion, bool]:
     """The version of this trial, and whether it is new: one that the trial has already stays, unless `again`.
 
-    sweep: the folder of the trial's. Raises: MlflowException or OSError as the store does.
+    sweep: the folder of the trial's.
+    Raises: MlflowException or OSError as the store does, DataError if the network cannot be served.
     """
     client = store.existing(uri)
     client.get_run(trial.run_id)  # before anything is written
     known = _versions(client, name, trial.run_id)
     is_new = again or not known
+    if is_new:
+        _check_network(trial)
     version = _register(client, trial, sweep, uri, name) if is_new else known[-1]
     if alias:
         client.set_registered_model_alias(name, alias, version.version)
     return version, is_new
+
+
+def _check_network(trial: Trial) -> None:
+    """Raises: DataError if it cannot be loaded, or is none of the model.yaml beside it."""
+    network, described = load(trial.model), card.read(trial.folder)
+    wanted = (None, *described.input_shape), (None, len(described.classes))
+    found = network.input_shape, network.output_shape
+    if found != wanted:
+        raise DataError(
+            f"{trial.model} takes {found[0]} and answers {found[1]}, but {card.NAME} beside it tells of "
+            f"{wanted[0]} and {wanted[1]}. They belong to two trainings: train it again: {trial.command}"
+        )
 
 
 def _versions(client: MlflowClient, name: str, run_id: str) -> list[ModelVersion]:
@@ -96,16 +112,23 @@ def _register(client: MlflowClient, trial: Trial, sweep: Path, uri: str, name: s
     import mlflow
     from mlflow.exceptions import MlflowException
 
+    made = True
     try:
         client.create_registered_model(name)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    model_id = model_log.servable(client, trial.run_id, uri, trial.folder)
+        made = False
+    try:
+        model_id = model_log.servable(client, trial.run_id, uri, trial.folder)
+    except DataError:
+        if made:
+            client.delete_registered_model(name)
+        raise
     described = card.read(trial.folder)
     tags = {
-        "sweeper.trial": f"{sweep.absolute().name}/{trial.number}",
-        "sweeper.sweep": sweep.absolute().name,
+        "sweeper.trial": f"{record.id_of(sweep)}/{trial.number}",
+        "sweeper.sweep": record.id_of(sweep),
         "sweeper.metric": described.metric,
         "sweeper.value": repr(described.value),
         "sweeper.command": trial.command,

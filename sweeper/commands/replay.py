@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +36,8 @@ class Replayed:
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.description = (
-        "Writes to MLflow what it lacks of a sweep, from the sweep's folder. What MLflow has already stays as it is: a "
-        "second time adds nothing."
+        "Writes to MLflow what it lacks of a sweep and of its confirmation, from the sweep's folder. What MLflow has "
+        "already stays as it is: a second time adds nothing."
     )
     parser.add_argument("sweep", metavar="SWEEP", help="its ID, the name of its folder, or a path")
     parser.add_argument(
@@ -54,12 +54,17 @@ def run(args: Namespace) -> int:
     known = store.remembered(sweep.folder)
     uri = store.absolute(args.uri) if args.uri else store.resolve(known.get("uri"))
     experiment = args.experiment or known.get("experiment") or sweep.started.choices.get("dataset", "sweeper")
-    with closing(Journal(sweep.folder)):  # nobody goes on with it meanwhile
-        replayed = replay(sweep.folder, experiment=experiment, uri=uri)
+    both = [sweep, *filter(None, [record.confirmation(sweep.folder)])]
+    with ExitStack() as held:
+        for one in both:
+            held.enter_context(closing(Journal(one.folder)))  # nobody goes on with it meanwhile
+        replayed = [replay(one.folder, experiment=experiment, uri=uri) for one in both]
         logged, trouble = _log_best(sweep, uri)
-    print(_told(sweep, uri, replayed, logged))
-    if replayed.refused:
-        trouble = f"MLflow refused {len(replayed.refused)} writes, the first because: {replayed.refused[0]}"
+    for one, found in zip(both, replayed, strict=True):
+        print(_told(one, uri, found, logged and one is sweep))
+    refused = [why for found in replayed for why in found.refused]
+    if refused:
+        trouble = f"MLflow refused {len(refused)} writes, the first because: {refused[0]}"
     if trouble:
         print(f"\n{trouble}", file=sys.stderr)
     return 1 if trouble else 0
@@ -118,9 +123,10 @@ def _killed(folder: Path) -> SweepEnded:
 
 
 def _log_best(sweep: Sweep, uri: str) -> tuple[bool, str | None]:
-    """Whether the network of the best trial was logged now, and what went wrong. Only a sweep that finished does so."""
-    best = sweep.best
-    if not (best and best.model.exists() and sweep.ended and sweep.ended.state == "FINISHED"):
+    """Whether the network of the best trial was logged now, and what went wrong. Only a sweep that finished does so,
+    and no confirmation."""
+    best, ended = sweep.best, sweep.ended and sweep.ended.state == "FINISHED"
+    if not (best and best.model.exists() and ended) or record.is_confirmation(sweep.folder):
         return False, None
     from mlflow import MlflowClient
 

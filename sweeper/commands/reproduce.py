@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,12 @@ from sweeper import text
 from sweeper.config import allowed, command
 from sweeper.engine import process
 from sweeper.errors import ConfigError
+from sweeper.files import file_costs
 from sweeper.records import record, sweeps
 from sweeper.records.events import Metrics
 from sweeper.records.record import Sweep, Trial
 from sweeper.training import instances, objectives, origin, trial
-from sweeper.training.differences import Difference, of_code, of_configs, of_origins
+from sweeper.training.differences import Difference, alike, of_configs, of_origins
 from sweeper.training.origin import Origin
 from sweeper.training.trainer import AUTO, COSTS
 
@@ -32,7 +33,8 @@ ERRORS = 2  # standard errors of an accuracy that two trainings of the same may 
 LOSS = 0.05  # share of a loss
 EQUAL = 1e-6  # share of a value that counts as none
 AUTOMATIC = ("precision", "steps_per_execution")  # keys of the trainer
-MEASURED = ("latency",)  # another one each time
+MEASURED = "latency"  # how the names of those end that are another one each time
+SIZE = 0.02  # share of a file's size: its names and its compression are not always the same
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.description = (
         "Trains a finished trial again, with the config, seed and threads that it had. Tells what differs from then "
         "(config, data, code, packages, machine) and judges the result: an accuracy may be "
-        f"{ERRORS} standard errors apart, a loss {LOSS:.0%}, a size not at all. Exit code: 0 reproduced, 1 not."
+        f"{ERRORS} standard errors apart, a loss {LOSS:.0%}, a file's size {SIZE:.0%}, parameters and operations not "
+        "at all; a latency is another one each time. Exit code: 0 reproduced, 1 not."
     )
     parser.add_argument(
         "run", metavar="RUN", nargs="?", default="best", help="best (default), SWEEP/NUMBER or an MLflow run ID"
@@ -78,13 +81,14 @@ def run(args: Namespace) -> int:
     if known:
         os.environ.update(process.surroundings(known.threads, None))  # before TensorFlow starts
     console = Console(highlight=False)
-    differences = of_configs(cfg, then.command, allowed.entries(args.allow))
-    data = instances.dataset(cfg)
-    differences += [*of_origins(known, origin.here(data)), *of_code(sweep.started.git_commit, command.git_commit())]
+    allow = allowed.entries(args.allow)
+    differences = of_configs(cfg, then.command, allow)
+    data = instances.dataset(cfg, allow)
+    differences += of_origins(known, origin.here(data, cfg), (sweep.started.git_commit, command.git_commit()))
     title = f"Trial {sweep.id}/{then.number} again  {text.params(then.params)}"
     console.print(Text(text.printable(title), "bold"), soft_wrap=True)
     _show(differences, console)
-    result, identical = _trained(_settled(cfg, then), then, args.out, console)
+    result, identical = _trained(_settled(cfg, then), then, allow, args.out, console)
     verdicts = [*_judged(sweep, then, result.values, len(data.validation), args.tolerance)]
     for verdict in verdicts:
         console.print(Text(_sentence(verdict), "green" if verdict.holds else "red"), soft_wrap=True)
@@ -112,10 +116,11 @@ def _settled(cfg: DictConfig, then: Trial) -> DictConfig:
     return OmegaConf.merge(cfg, {"trainer": became})
 
 
-def _show(differences: Iterable[Difference], console: Console) -> None:
+def _show(differences: Sequence[Difference], console: Console) -> None:
     rows = [tuple(map(text.printable, (one.what, one.then, one.now))) for one in differences]
+    same = ", ".join(alike(differences))
     if not rows:
-        console.print("Nothing differs from then: config, data, code, packages, machine.")
+        console.print(f"Nothing differs from then: {same}.")
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("differs", "then", "now"):
@@ -123,9 +128,13 @@ def _show(differences: Iterable[Difference], console: Console) -> None:
     for row in rows:
         table.add_row(*map(Text, row))
     console.print(table)
+    if same:
+        console.print(f"The same as then: {same}.")
 
 
-def _trained(cfg: DictConfig, then: Trial, out: Path | None, console: Console) -> tuple[trial.TrialResult, bool]:
+def _trained(
+    cfg: DictConfig, then: Trial, allow: Sequence[str], out: Path | None, console: Console
+) -> tuple[trial.TrialResult, bool]:
     """The result, and whether each epoch was as it was then."""
     before = {epoch: (value, metrics) for epoch, value, metrics in then.curve}
     same = []
@@ -138,7 +147,7 @@ def _trained(cfg: DictConfig, then: Trial, out: Path | None, console: Console) -
 
     with ExitStack() as stack:
         folder = out or Path(stack.enter_context(TemporaryDirectory(prefix="sweeper-reproduce-")))
-        result = trial.run(cfg, report, folder)
+        result = trial.run(cfg, report, folder, allow=allow)
     return result, all(same) and len(same) == len(then.curve)
 
 
@@ -151,7 +160,7 @@ def _judged(
 ) -> Iterable[Verdict]:
     names = objectives.split(sweep.started.metric, len(values))
     for name, before, now in zip(names, then.values, values, strict=True):
-        if name in MEASURED:
+        if name.endswith(MEASURED):
             continue
         allowed_for, why = _tolerance(name, before, images) if tolerance is None else (tolerance, "--tolerance")
         yield Verdict(name, before, now, allowed_for, why)
@@ -159,6 +168,8 @@ def _judged(
 
 def _tolerance(metric: str, value: float, images: int) -> tuple[float, str]:
     """And why. images: that an accuracy was measured on."""
+    if metric in file_costs.NAMES:
+        return SIZE * value, f"{SIZE:.0%} of a file's size"
     if metric in COSTS:
         return 0.0, "a size does not change"
     if metric.endswith("loss"):

@@ -16,7 +16,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from sweeper.errors import ConfigError
+from sweeper.errors import ConfigError, NotAllowed
 
 NAMESPACES = {
     "model": ("sweeper.models.",),
@@ -41,15 +41,16 @@ def check(node: Any, key: str, allow: Sequence[str] = ()) -> None:
     Raises: ConfigError for a `_target_` in it, however deep, that is not permitted or leads elsewhere than it says,
     and for an interpolation, which could still become one.
     """
-    for place, target in _targets(node, key):
+    for place, target in targets(node, key):
         if not (isinstance(target, str) and _NAME.fullmatch(target)):
             raise ConfigError(f"{place}={target}: not the dotted name of a function or class.")
         if not (_is_ours(target, key, place) or _is_theirs(target, allow, place)):
             kinds = "functions and classes" if key in _FUNCTIONS else "classes"
             known = " and ".join(namespace.rstrip(".") for namespace in NAMESPACES.get(key, ())) or "nothing"
-            raise ConfigError(
+            raise NotAllowed(
                 f"{place}={target} is not called: only {kinds} of {known} are, for a config from a stranger could run "
-                f"any code. If you trust it, type hydra.sweeper.allow=[{target}] (for export: --allow {target})."
+                f"any code. If you trust it, type hydra.sweeper.allow=[{target}] (for export and reproduce: "
+                f"--allow {target})."
             )
 
 
@@ -86,16 +87,19 @@ def typed() -> tuple[str, ...]:
     return entries(None if config is None else OmegaConf.select(config, "hydra.sweeper.allow"))
 
 
-def _targets(node: Any, place: str) -> Iterator[tuple[str, Any]]:
-    """Places and values of all `_target_`."""
+def targets(node: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """Places and values of all `_target_` in a node that is plain and resolved.
+
+    Raises: ConfigError for an interpolation.
+    """
     if isinstance(node, dict):
         for key, value in node.items():
             if key == "_target_":
                 yield f"{place}.{key}", value
-            yield from _targets(value, f"{place}.{key}")
+            yield from targets(value, f"{place}.{key}")
     elif isinstance(node, list | tuple):
         for number, value in enumerate(node):
-            yield from _targets(value, f"{place}[{number}]")
+            yield from targets(value, f"{place}[{number}]")
     elif isinstance(node, str) and "${" in node:
         raise ConfigError(f"{place}={node}: an interpolation inside of a value. Give the value itself.")
 

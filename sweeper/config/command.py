@@ -6,11 +6,21 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.secret import without_credentials
 
-_CONFIG_FLAGS = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp")
+_FOLDER_FLAGS = ("--config-dir", "-cd")
+_CONFIG_FLAGS = (*_FOLDER_FLAGS, "--config-name", "-cn", "--config-path", "-cp")
+
+
+@dataclass(frozen=True)
+class Ours:
+    """A recorded command of `python -m sweeper`."""
+
+    config_dir: str | None  # of the user's own configs, as it was typed; None: those of the package alone
+    words: list[str]  # the others
 
 
 def typed() -> str:
@@ -45,16 +55,31 @@ def overrides(line: str) -> list[str]:
     return [word for word in found if word not in flags]
 
 
+def exporting(trial: str, allow: Iterable[str], sweep: str | None = None) -> str:
+    """allow: what the configs of the sweep may call, which a trial's own folder has no say in."""
+    named = ["--sweep", sweep] if sweep else []
+    allowing = (word for entry in allow for word in ("--allow", entry))
+    return shlex.join(["python", "-m", "sweeper", "export", trial, *named, *allowing])
+
+
 def confirming(line: str, *settings: str) -> str:
     """A recorded command with these settings, and not with its own of the same kind."""
     own = ("hydra.sweep.dir=", *(f"hydra.sweeper.{key}" for key in ("resume=", "n_trials=", "confirm")))
     return shlex.join([*(word for word in _split(line) if not word.startswith(own)), *settings])
 
 
-def is_ours(line: str) -> bool:
-    """Whether a recorded command is one of `python -m sweeper`, with its own configs alone."""
-    found = words(line)
-    return line.startswith(("python -m sweeper ", "sweeper ")) and not config_flags(found)
+def ours(line: str) -> Ours | None:
+    """None if a recorded command is none of `python -m sweeper`, or finds its configs in yet another way."""
+    if not f"{line} ".startswith(("python -m sweeper ", "sweeper ")):
+        return None
+    folder, rest, left = None, [], iter(words(line))
+    for word in left:
+        flag, equals, value = word.partition("=")
+        if flag in _FOLDER_FLAGS:
+            folder = value if equals else next(left, None)
+        else:
+            rest.append(word)
+    return None if config_flags(rest) else Ours(folder, rest)
 
 
 def git_commit() -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from pathlib import Path
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
@@ -14,6 +15,7 @@ from omegaconf import DictConfig, open_dict
 
 from sweeper import plugin
 from sweeper.config import refused
+from sweeper.errors import ConfigError
 
 
 def add_overrides(parser: ArgumentParser, example: str) -> None:
@@ -25,12 +27,19 @@ def add_overrides(parser: ArgumentParser, example: str) -> None:
     )
 
 
-def composed(overrides: Sequence[str]) -> DictConfig:
-    """Raises: ConfigError if Hydra does not know a group, option or key of `overrides`."""
+def composed(overrides: Sequence[str], folder: Path | None = None) -> DictConfig:
+    """folder: of the user's own configs, as --config-dir names it.
+
+    Raises: ConfigError if Hydra does not know a group, option or key of `overrides`, or there is no such folder.
+    """
     plugin.register()
+    if folder and not folder.is_dir():
+        raise ConfigError(f"--config-dir {folder}: no such folder here. Go to the one that it was typed in.")
+    place = str(folder.absolute()).replace("'", "\\'") if folder else ""
+    found = [f"hydra.searchpath=['file://{place}']"] if folder else []
     try:
         with initialize_config_module("sweeper.conf", version_base="1.3"):
-            config = compose("config", list(overrides), return_hydra_config=True)
+            config = compose("config", [*found, *overrides], return_hydra_config=True)
     except refused.ERRORS as error:
         raise refused.as_ours(error) from None
     HydraConfig.instance().set_config(config)  # as it is in a training: hydra.sweeper.allow is asked for there

@@ -12,11 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeper import text
+from sweeper.config import command
 from sweeper.confirmation import verdict
 from sweeper.confirmation.confidence import LEVEL, Estimate
 from sweeper.confirmation.verdict import Row, Verdict
 from sweeper.records import record, sweeps
-from sweeper.records.record import Trial
+from sweeper.records.record import Sweep, Trial
 from sweeper.search.retrainings import SEED
 from sweeper.training import objectives
 
@@ -56,7 +57,7 @@ def write(found: Verdict) -> None:
 def show(found: Verdict, console: Console) -> None:
     """A table that fits the terminal; when piped, a candidate a line, tab-separated, and the sentences on stderr."""
     if not console.is_terminal:
-        print(*FIELDS, sep="\t")
+        print(*FIELDS, *found.others, sep="\t")
         for line in _lines(found):
             print(*(text.printable(str("" if cell is None else cell)) for cell in line), sep="\t")
         console = Console(stderr=True, highlight=False)
@@ -88,7 +89,7 @@ def _legend(found: Verdict) -> str:
 def _table(found: Verdict, width: int) -> Table:
     """width: characters of the terminal; the parameters are cut short to what is left of them."""
     means = ("fresh", "test") if found.tested else ("mean",)
-    titles = ["", "trial", "search", *means, f"± {LEVEL:.0%}", "p", "seeds", "size"]
+    titles = ["", "trial", "search", *means, f"± {LEVEL:.0%}", "p", *found.others, "seeds", "size"]
     lines = [_cells(found, place, row) for place, row in enumerate(found.rows, start=1)]
     taken = sum(max(map(len, column)) + GAP for column in zip(titles, *lines, strict=True))
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
@@ -110,6 +111,7 @@ def _cells(found: Verdict, place: int, row: Row) -> list[str]:
         *(text.value(mean.mean) if mean else "-" for mean in means),
         text.value(row.estimate.margin) if row.estimate else "-",
         "" if row.p is None else "< 0.001" if row.p < 0.001 else f"{row.p:.2g}",
+        *("-" if mean is None else text.value(mean) for mean in row.others),
         str(len(row.judged)),
         text.size(row.parameters) if isinstance(row.parameters, int) else "",
     ]
@@ -131,6 +133,7 @@ def _lines(found: Verdict) -> Iterator[tuple[Any, ...]]:
             len(row.trainings),
             row.parameters,
             " ".join(f"{key}={value}" for key, value in row.trial.params.items()),
+            *row.others,
         )
 
 
@@ -164,6 +167,7 @@ def _told(found: Verdict) -> dict[str, Any]:
                 f"fresh {found.objective}": _plain(row.validated),
                 found.metric: _plain(row.estimate),
                 "by seed": row.judged,
+                **{f"mean {name}": mean for name, mean in zip(found.others, row.others, strict=True)},
                 "behind": _plain(row.behind.difference) if row.behind else None,
                 "p": row.p,
             }
@@ -195,16 +199,19 @@ def _draw(found: Verdict) -> None:
     pictures.save(figure, found.anew.folder / f"{record.CONFIRMATION}.png")
 
 
+def _exporting(found: Verdict, sweep: Sweep, trial: Trial) -> str:
+    return command.exporting(f"{sweeps.name(sweep.folder)}/{trial.number}", found.sweep.started.allow)
+
+
 def _next_commands(found: Verdict) -> list[str]:
-    name = sweeps.name(found.sweep.folder)
     commands = []
     if found.ranked:
         winner = found.ranked[0]
         kept = [training for training in winner.trainings if training.model.exists()]
         if winner.trial.model.exists():
-            commands.append(f"python -m sweeper export {name}/{winner.trial.number}")
+            commands.append(_exporting(found, found.sweep, winner.trial))
         elif kept:
-            commands.append(f"python -m sweeper export {sweeps.name(found.anew.folder)}/{kept[0].number}")
+            commands.append(_exporting(found, found.anew, kept[0]))
         else:
             commands.append(winner.trial.command)
     return [*commands, f"python -m sweeper ui --sweep {name}"] if found.anew.run_id else commands

@@ -29,7 +29,7 @@ from sweeper.records import record
 from sweeper.records.events import SweepStarted
 from sweeper.records.journal import Journal
 from sweeper.search import retrainings
-from sweeper.search.retrainings import FOLDER, SEED, Retrainings
+from sweeper.search.retrainings import SEED, Retrainings
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space
 from sweeper.tracking.store import Tracking
@@ -50,12 +50,18 @@ def plan(sweep: Path, settings: Settings, space: Space, config: DictConfig) -> R
 
     Raises: ConfigError if no trial finished, or one would not be trained as in the search.
     """
-    searched, confirmed = record.read(sweep, curves=False), retrainings.earlier(sweep)
+    searched, confirmed = record.read(sweep, curves=False), record.confirmation(sweep)
     chosen = retrainings.candidates(searched, settings.confirm)
     base = OmegaConf.select(config, SEED)
     seeds = retrainings.seeds(searched, confirmed, settings.confirm_seeds, base)
     trials = confirmed.trials if confirmed else ()
-    return Retrainings(sweep / FOLDER, chosen, seeds, space.overrides, trials)
+    return Retrainings(sweep / record.CONFIRM, chosen, seeds, space.overrides, trials)
+
+
+def is_over(sweep: Path, settings: Settings, space: Space, config: DictConfig) -> bool:
+    """Whether nothing is left to train, and what has come of it is written. Raises: ConfigError as `plan`."""
+    planned = plan(sweep, settings, space, config)
+    return not planned and retrainings.is_concluded(record.confirmation(sweep))
 
 
 def run(
@@ -77,12 +83,13 @@ def run(
     # A seed that fails is a finding of its own; a mistake that all trainings share still ends them.
     free = {"max_failure_rate": math.inf, "reuse_duplicates": False, "constraints": ()}
     settings = replace(settings, n_trials=planned.total, **free)
-    name = f"{folder.parent.name}/{FOLDER}"
+    name = f"{folder.parent.name}/{record.CONFIRM}"
     started = replace(started, sweep=name, n_trials=planned.total, time=time.time(), arguments=())
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(folder)))
         earlier = None if journal.empty else record.read(folder, curves=False)
-        _announce(planned)
+        console = _aside()
+        _announce(planned, console)
         recorder = Recorder(
             journal,
             folder,
@@ -92,6 +99,7 @@ def run(
             tracking=replace(followed, system_metrics=False),  # the sweep's run has them
             earlier=earlier,
             limits=limits,
+            console=console,
         )
         stack.enter_context(closing(recorder))
         coordinator = Coordinator(
@@ -104,7 +112,7 @@ def run(
             lambda number, _: str(number),
             earlier.trials if earlier else (),
             waiting=waiting,
-            within=FOLDER,
+            within=record.CONFIRM,
         )
         failure = coordinator.ended_by()
         recorder.close()
@@ -136,9 +144,16 @@ def show(sweep: Path) -> None:
 
 
 def _verdict(sweep: Path) -> verdict.Verdict:
-    return verdict.of(record.read(sweep, curves=False), retrainings.earlier(sweep))
+    return verdict.of(record.read(sweep, curves=False), record.confirmation(sweep))
 
 
-def _announce(planned: Retrainings) -> None:
+def _announce(planned: Retrainings, console: Console) -> None:
     trials = ", ".join(str(trial.number) for trial in planned.candidates)
-    print(f"\nConfirms trials {trials} with the fresh seeds {', '.join(map(str, planned.seeds))}")
+    seeds = ", ".join(map(str, planned.seeds))
+    console.print(f"\nConfirms trials {trials} with the fresh seeds {seeds}", soft_wrap=True)
+
+
+def _aside() -> Console:
+    """For what happens meanwhile: a pipe gets the table alone."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(stderr=True, highlight=False)

@@ -6,9 +6,11 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Any
 
 from sweeper import text
+from sweeper.confirmation import changes
 from sweeper.confirmation.confidence import ALPHA, Comparison, Estimate, compare, estimate, holm
 from sweeper.records.record import Sweep, Trial, losses
 from sweeper.records.states import OPEN, label
@@ -26,6 +28,7 @@ class Row:
     validated: Estimate | None  # the same metric, with fresh seeds
     judged: dict[int, float]  # the metric that decides, by seed
     estimate: Estimate | None  # of that
+    others: tuple[float | None, ...] = ()  # means of the sweep's other objectives; None where no training finished
     behind: Comparison | None = None  # the winner's less this one's, with the seeds of both; None for the winner
     p: float | None = None  # of that, as Holm corrects it
 
@@ -48,6 +51,7 @@ class Verdict:
     metric: str  # decides here: of the test data, or the objective where the task tells none
     direction: str
     rows: tuple[Row, ...]  # best first, those without an estimate last
+    others: tuple[str, ...] = ()  # the sweep's other objectives, which decide nothing here
 
     @property
     def ranked(self) -> list[Row]:
@@ -78,6 +82,7 @@ def of(sweep: Sweep, anew: Sweep) -> Verdict:
     names = objectives.split(sweep.started.metric, len(sweep.started.directions))
     objective = objectives.of_epochs(names)
     place = names.index(objective)
+    others = [other for other in range(len(names)) if other != place]
     direction = sweep.started.directions[place]
     trainings = [training for training in anew.trials if isinstance(training.params.get(SEED), int)]
     finished = [training for training in trainings if training.state == "FINISHED"]
@@ -92,23 +97,30 @@ def of(sweep: Sweep, anew: Sweep) -> Verdict:
         judged = {training.params[SEED]: training.facts[metric] for training in ended} if tested else validation
         judged = {seed: float(value) for seed, value in judged.items() if math.isfinite(value)}
         validated = _estimate([value for value in validation.values() if math.isfinite(value)])
-        return Row(trial, own, trial.values[place], validated, judged, _estimate(list(judged.values())))
+        means = tuple(_mean([training.values[other] for training in ended]) for other in others)
+        return Row(trial, own, trial.values[place], validated, judged, _estimate(list(judged.values())), means)
 
     chosen = {training.params.get(CANDIDATE) for training in trainings}
     rows = [row(trial) for trial in sweep.ranked() if trial.number in chosen]
     rows.sort(key=lambda row: losses([row.estimate.mean if row.estimate else math.nan], [direction]))
-    return Verdict(sweep, anew, objective, metric, direction, tuple(_compared(rows)))
+    left = tuple(names[other] for other in others)
+    return Verdict(sweep, anew, objective, metric, direction, tuple(_compared(rows)), left)
 
 
 def sentences(verdict: Verdict) -> Iterator[str]:
     """For the user, the most important one first."""
     yield from _on_winner(verdict)
+    yield from _on_others(verdict)
     yield from _on_shrinkage(verdict)
+    yield from _on_changes(verdict)
     yield from _on_trouble(verdict)
     met = [str(trial.number) for trial in verdict.sweep.trials if trial.tested]
     if met and verdict.tested:
         once = "once before" if len(met) == 1 else "before"
-        yield f"The test images were met {once}, by trial {', '.join(met)} at the sweep's end; that chose nothing."
+        yield (
+            f"The test images were met {once}, by trial {', '.join(met)} at the sweep's end; that chose nothing. A "
+            "sweep with hydra.sweeper.test=false leaves them to its confirmation."
+        )
 
 
 def _on_winner(verdict: Verdict) -> Iterator[str]:
@@ -147,6 +159,13 @@ def _on_equals(first: Row, equals: list[Row]) -> Iterator[str]:
         yield f"As good by these seeds, and smaller: trial {smallest.trial.number} with {size} parameters."
 
 
+def _on_others(verdict: Verdict) -> Iterator[str]:
+    """Objectives that the search had too."""
+    if verdict.others and verdict.ranked:
+        names = " and ".join(filter(None, (", ".join(verdict.others[:-1]), verdict.others[-1])))
+        yield f"Ranked by {verdict.metric} alone: {names} {'are' if len(verdict.others) > 1 else 'is'} not judged."
+
+
 def _on_shrinkage(verdict: Verdict) -> Iterator[str]:
     """How much of what the search saw was luck."""
     if not verdict.ranked:
@@ -158,7 +177,19 @@ def _on_shrinkage(verdict: Verdict) -> Iterator[str]:
     if verdict.tested:
         found += f", {verdict.metric} {text.value(row.estimate.mean)}"
     lost = row.searched - row.estimate.mean if verdict.direction == "maximize" else row.estimate.mean - row.searched
-    yield f"{found}: {_amount(verdict.metric, abs(lost))} {'worse' if lost > 0 else 'better'} than the search saw."
+    amount = _amount(verdict.metric, abs(lost))
+    if amount == _amount(verdict.metric, 0.0):
+        yield f"{found}: as the search saw."
+    else:
+        yield f"{found}: {amount} {'worse' if lost > 0 else 'better'} than the search saw."
+
+
+def _on_changes(verdict: Verdict) -> Iterator[str]:
+    """Since the search, which the trainings should repeat."""
+    found = dict.fromkeys(one for row in verdict.rows for one in changes.between(row.trial, row.trainings))
+    if found:
+        listed = "; ".join(f"{one.what} {one.then}, now {one.now}" for one in found)
+        yield f"Not trained as in the search, and what differs from it may be that and no chance: {listed}."
 
 
 def _on_trouble(verdict: Verdict) -> Iterator[str]:
@@ -196,6 +227,10 @@ def _comparison(first: Row, row: Row) -> Comparison | None:
 
 def _estimate(values: list[float]) -> Estimate | None:
     return estimate(values) if len(values) > 1 else None
+
+
+def _mean(values: list[float]) -> float | None:
+    return fmean(values) if values else None
 
 
 def _is_number(fact: Any) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 import tempfile
 import traceback
 from pathlib import Path
@@ -15,12 +14,12 @@ from sweeper import text
 from sweeper.errors import SweeperError
 from sweeper.records import states
 from sweeper.secret import without_credentials
+from sweeper.training import sources
 
 FAILED, INTERRUPTED = 1, 130  # exit codes; the second one is what a shell expects after Ctrl-C
 FILE = "traceback.txt"
 _LONGEST = 600  # characters of a message; Keras lists all arguments of a call
 _OURS = Path(__file__).parents[1]
-_INSTALLED = tuple(Path(sysconfig.get_path(kind)) for kind in ("stdlib", "purelib", "platlib"))
 
 
 def paragraph(error: BaseException) -> str:
@@ -77,4 +76,4 @@ def _temporary() -> Path:
 
 def _is_own(file: Path) -> bool:
     """Of neither Python, nor a package that is installed, nor this engine."""
-    return file.exists() and not any(file.is_relative_to(folder) for folder in (*_INSTALLED, _OURS))
+    return file.exists() and not sources.is_installed(file) and not file.is_relative_to(_OURS)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from sweeper.config import command
+from sweeper.config import allowed, command
 from sweeper.engine.keeper import Keeper
 from sweeper.engine.limits import Limits
 from sweeper.engine.progress import Progress
@@ -63,6 +63,7 @@ def begin(
         time.time(),
         choices,
         tuple(hide(list(hydra.overrides.task))),
+        allowed.entries(OmegaConf.select(hydra, "sweeper.allow")),
     )
 
 
@@ -80,15 +81,24 @@ class Recorder:
         tracking: Tracking,
         earlier: record.Sweep | None = None,
         limits: Limits | None = None,
+        console: Console | None = None,
     ):
-        """keep: the models of so many best trials stay. earlier: what is resumed."""
+        """keep: the models of so many best trials stay. earlier: what is resumed. console: for what happens meanwhile;
+        None is stdout."""
         self._journal, self._folder, self._uri, self._limits = journal, folder, tracking.uri, limits
         self.interrupted = False  # by the user, while it ended
         before = earlier.trials if earlier else ()
         keeper = Keeper(folder, started.directions, keep, before)
         self._mirror = Mirror(folder, **asdict(tracking), backlog=journal.size)
+        self._console = console or Console(highlight=False)
         self._progress = Progress(
-            started.n_trials, started.metric, started.directions, slots, before=before, limits=limits
+            started.n_trials,
+            started.metric,
+            started.directions,
+            slots,
+            before=before,
+            limits=limits,
+            console=self._console,
         )
         self._listeners = (keeper, self._mirror, self._progress)
         self.emit(started)
@@ -120,7 +130,7 @@ class Recorder:
         try:
             sweep = self._written()  # whatever ends the process while it tests
             if test and in_slot and _has_network(sweep.best) and not sweep.best.tested:
-                with Console().status("Testing the best network"):
+                with self._console.status("Testing the best network"):
                     troubles.append(self._test(sweep.best, in_slot))
                 sweep = self._written()
         except KeyboardInterrupt:
@@ -132,7 +142,7 @@ class Recorder:
         troubles.append(late)
         if in_slot and _has_network(best) and not late:
             try:
-                with Console().status("Waiting for MLflow"):
+                with self._console.status("Waiting for MLflow"):
                     troubles.append(self._log(best, in_slot))
             except KeyboardInterrupt:
                 self.interrupted = True
@@ -146,7 +156,7 @@ class Recorder:
         """The last event. Waits for MLflow to have all; what it lacks then, for the user."""
         self.emit(SweepEnded(state, reason, best, time.time()))
         try:
-            with Console().status("Waiting for MLflow"):
+            with self._console.status("Waiting for MLflow"):
                 patience = _PATIENCE if state == "FINISHED" else _IMPATIENCE
                 return self._mirror.close(self._limits.wait(patience) if self._limits else patience)
         except KeyboardInterrupt:

@@ -50,6 +50,8 @@ class Converted:
     latency_1_ms: float  # of one image, by latency.PROTOCOL
     latency_32_ms: float  # of 32 at once
     machine: str  # that was timed
+    calls_1: int | None = None  # how many the first of these times is the median of; None: an earlier version wrote it
+    calls_32: int | None = None  # the second
 
 
 def original(network: keras.Model, data: Dataset, scale: Card | Dataset) -> Original:
@@ -88,8 +90,9 @@ def convert(original: Original, format: Format, path: Path) -> Converted:
         float(np.abs(answers - original.answers).max()),
         float((answers.argmax(axis=1) == original.answers.argmax(axis=1)).mean()),
         len(original.validation),
-        *times,
+        *(time.milliseconds for time in times),
         hardware.name(threads),
+        *(time.calls for time in times),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
-from sweeper.files.latency import milliseconds
+from sweeper.files.latency import timed
 
 if TYPE_CHECKING:
     import keras
@@ -47,7 +47,7 @@ def latency(network: keras.Model) -> float:
 
     answer = tf.function(lambda image: network(image, training=False))
     image = tf.zeros((1, *network.input_shape[1:]))
-    return milliseconds(lambda: answer(image).numpy())  # a GPU's answer is there only when it is read
+    return timed(lambda: answer(image).numpy()).milliseconds  # a GPU's answer is there only when it is read
 
 
 def _multiply_adds(layer: keras.Layer) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 from sweeper import text
 from sweeper.errors import ConfigError, DataError
-from sweeper.files import tflite
+from sweeper.files import onnx_graph, tflite
 
 if TYPE_CHECKING:
     import keras
@@ -120,6 +120,7 @@ def _write_onnx(network: keras.Model, path: Path, images: np.ndarray) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # Keras asks NumPy for the old np.object
         network.export(path, format="onnx", verbose=False, input_signature=[images_in])
+    onnx_graph.settle(path)
 
 
 def _read_onnx(path: Path, threads: int | None) -> Classify:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
@@ -14,26 +15,37 @@ from sweeper.machine import hardware
 
 WARM_UP = 5  # calls before the first that is timed: the first one traces, the next ones allocate
 CALLS = 100  # timed at most
-SECONDS = 2.0  # after which no further call is timed
-PROTOCOL = f"median of up to {CALLS} answers within {SECONDS:g} s, after {WARM_UP} others"
+SECONDS = 2.0  # after which no further call is timed, and none is made before the first that is
+PROTOCOL = f"median of up to {CALLS} answers within {SECONDS:g} s, after up to {WARM_UP} others"
 
 
-def milliseconds(answer: Callable[[], object]) -> float:
-    """The median of repeated calls; what else the machine does at that moment disturbs it."""
-    for _ in range(WARM_UP):
-        answer()
+@dataclass(frozen=True)
+class Timed:
+    milliseconds: float  # the median
+    calls: int  # that it is of: one, where a single call takes SECONDS
+
+
+def timed(answer: Callable[[], object]) -> Timed:
+    """Repeated calls; what else the machine does at that moment disturbs them."""
+    _seconds(answer, WARM_UP)
+    times = _seconds(answer, CALLS)
+    return Timed(1e3 * median(times), len(times))
+
+
+def of(classify: Callable[[np.ndarray], np.ndarray], images: np.ndarray, size: int) -> Timed:
+    """For a batch of `size` of these images, repeated where they are fewer."""
+    batch = images[np.arange(size) % len(images)]
+    return timed(lambda: classify(batch))
+
+
+def _seconds(answer: Callable[[], object], most: int) -> list[float]:
+    """Of each call: at most so many, and none after SECONDS."""
     times: list[float] = []
-    while len(times) < CALLS and sum(times) < SECONDS:
+    while len(times) < most and sum(times) < SECONDS:
         began = time.perf_counter()
         answer()
         times.append(time.perf_counter() - began)
-    return 1e3 * median(times)
-
-
-def of(classify: Callable[[np.ndarray], np.ndarray], images: np.ndarray, size: int) -> float:
-    """Milliseconds for a batch of `size` of these images, repeated where they are fewer."""
-    batch = images[np.arange(size) % len(images)]
-    return milliseconds(lambda: classify(batch))
+    return times
 
 
 def threads() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from sweeper.config import command
 from sweeper.page.page import Command, Section, Words
 from sweeper.page.seen import Seen
 from sweeper.ranking import results
@@ -18,7 +19,8 @@ def section(seen: Seen) -> Section:
         found.append(Command(f"the best trial alone, {best.number}", best.command))
     found.append(Command("its leaderboard", f"python -m sweeper leaderboard --sweep {name}"))
     if best and best.model.is_file():
-        found.append(Command("the best network as a file for others", f"python -m sweeper export best --sweep {name}"))
+        exporting = command.exporting("best", sweep.started.allow, sweeps.name(sweep.folder))
+        found.append(Command("the best network as a file for others", exporting))
     going_on = _going_on(seen)
     if going_on:
         found.append(Command("goes on with it", going_on))

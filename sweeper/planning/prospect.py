@@ -51,7 +51,7 @@ def read(overrides: Sequence[str], folder: Path) -> Prospect:
 def _check(wanted: Settings, config: DictConfig) -> None:
     """Raises: ConfigError for what a sweep refuses before its first trial, but no step of a training would notice."""
     Limits(wanted)
-    sweep.begun(wanted, config)
+    sweep.begun(wanted, config, ours=True)
     sweep.extension(wanted, config)
 
 

@@ -146,9 +146,9 @@ def _next_commands(sweep: Sweep) -> list[str]:
     name = sweeps.name(sweep.folder)
     commands = [f"python -m sweeper {look} --sweep {name}" for look in ("leaderboard", "report")]
     if sweep.best and sweep.best.model.exists():
-        commands.append(f"python -m sweeper export best --sweep {name}")
+        commands.append(command.exporting("best", sweep.started.allow, name))
     started = sweep.started.command
-    if len(sweep.finished) > 1 and command.is_ours(started) and "hydra.sweeper.confirm=" not in started:
+    if len(sweep.finished) > 1 and command.ours(started) and "hydra.sweeper.confirm=" not in started:
         commands.append(f"python -m sweeper confirm --sweep {name}")
     if sweep.run_id:
         commands.append(f"python -m sweeper ui --sweep {name}")

@@ -25,6 +25,7 @@ class SweepStarted:
     time: float  # seconds since 1970, here and below
     choices: dict[str, str] = field(default_factory=dict)  # config groups: {"model": "custom", "dataset": "digits"}
     arguments: tuple[str, ...] = ()  # the overrides typed, Hydra's own left out: a resumed sweep has the same
+    allow: tuple[str, ...] = ()  # hydra.sweeper.allow: what the configs may call beside what is ours
 
 
 @dataclass(frozen=True)

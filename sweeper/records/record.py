@@ -29,6 +29,7 @@ PICTURES = "pictures"  # there too, of the best trial: what its network does on 
 CONFIRMATION = "confirmation"  # .csv, .yaml and .png: what a confirmation leaves in its folder
 DUPLICATE_OF = "duplicate_of"  # the fact of a trial that was not trained: the one whose values it has
 RUNS = "mlflow.jsonl"  # a Run a line
+CONFIRM = "confirm"  # in a sweep's folder: where the records of its confirmation lie, like those of another sweep
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Sweep:
 
     @property
     def id(self) -> str:
-        return self.folder.absolute().name
+        return id_of(self.folder)
 
     @property
     def is_single(self) -> bool:
@@ -147,6 +148,13 @@ def read(folder: Path, *, curves: bool = True) -> Sweep:
     return sweep
 
 
+def confirmation(sweep: Path) -> Sweep | None:
+    """That of the sweep in this folder, as far as it has come; None where none has begun. Raises: as `read`."""
+    path = sweep / CONFIRM / journal.NAME
+    begun = path.is_file() and next(jsonl.lines(path), None) is not None
+    return read(path.parent, curves=False) if begun else None
+
+
 def replay(folder: Path, events: Iterable[Event]) -> Sweep:
     """The state of a sweep after these events. A trial that starts again leaves its earlier attempt behind.
 
@@ -186,6 +194,17 @@ def replay(folder: Path, events: Iterable[Event]) -> Sweep:
                 "Delete its lines."
             )
     return found
+
+
+def id_of(folder: Path) -> str:
+    """What people call the sweep in it: the folder's name; monday/confirm for the confirmation of monday."""
+    folder = folder.absolute()
+    return f"{folder.parent.name}/{folder.name}" if is_confirmation(folder) else folder.name
+
+
+def is_confirmation(folder: Path) -> bool:
+    """Whether it lies in the folder of the sweep that it confirms."""
+    return folder.name == CONFIRM and (folder.parent / journal.NAME).is_file()
 
 
 def inside(path: str, what: str) -> str:

@@ -38,6 +38,9 @@ def locate(id: str | None, root: Path = Path(".")) -> Path:
     """The folder of the sweep that `find` reads. Raises: ConfigError as `find`."""
     if id and _is_file(root / id / journal.NAME):
         return root / id
+    confirmed, _, last = (id or "").rpartition("/")
+    if confirmed and last == record.CONFIRM:
+        return _confirmation(locate(confirmed, root))
     known = all(root)
     if not known:
         raise ConfigError(nothing_found(root))
@@ -57,8 +60,9 @@ def running(root: Path = Path(".")) -> Path | None:
 def name(folder: Path, root: Path = Path(".")) -> str:
     """What `find` takes for this folder: its ID where `all` comes by, else its path."""
     folder = folder.absolute()
-    below = any(folder.is_relative_to((root / top).absolute()) for top in TOPS)
-    known = below and not _is_file(folder.parent / journal.NAME)  # which a confirmation lies in
+    if record.is_confirmation(folder):
+        return f"{name(folder.parent, root)}/{folder.name}"
+    known = any(folder.is_relative_to((root / top).absolute()) for top in TOPS)
     return folder.name if known else str(folder)
 
 
@@ -73,6 +77,7 @@ def find_trial(run: str, sweep: str | None, root: Path = Path(".")) -> Trial:
     """A finished trial.
 
     run: `best` of the sweep, SWEEP/NUMBER, a NUMBER of the sweep, or six or more first characters of an MLflow run ID.
+    SWEEP/confirm/NUMBER is a training of the sweep's confirmation, which a run ID may name as well.
     sweep: an ID or path; None is any for a run ID, and for `best` the latest that has a result.
     Raises: ConfigError if it is unknown, ambiguous or did not finish.
     """
@@ -81,12 +86,21 @@ def find_trial(run: str, sweep: str | None, root: Path = Path(".")) -> Trial:
     owner, _, number = run.rpartition("/")
     if re.fullmatch("[0-9]{1,9}", number) and (owner or sweep):
         return _numbered(find(owner or sweep, root), int(number))
-    return _of_run_id(run, [find(sweep, root).folder] if sweep else all(root))
+    folders = [find(sweep, root).folder] if sweep else all(root)
+    places = (place for folder in folders for place in (folder, folder / record.CONFIRM))
+    return _of_run_id(run, [place for place in places if _is_file(place / journal.NAME)])
 
 
 def owner(trial: Trial) -> Path:
     """The folder of its sweep: the nearest one above the trial's that holds a journal."""
     return next(folder for folder in (trial.folder, *trial.folder.parents) if _is_file(folder / journal.NAME))
+
+
+def _confirmation(sweep: Path) -> Path:
+    """Of the sweep in this folder. Raises: ConfigError if it has none."""
+    if not _is_file(sweep / record.CONFIRM / journal.NAME):
+        raise ConfigError(f"{sweep} has no confirmation. Make it: python -m sweeper confirm --sweep {name(sweep)}")
+    return sweep / record.CONFIRM
 
 
 def _latest_with_result(root: Path) -> Sweep:

@@ -11,13 +11,12 @@ from typing import Any
 
 from sweeper.config import command
 from sweeper.errors import ConfigError, DataError
-from sweeper.records import journal, jsonl, record
+from sweeper.records import record
 from sweeper.records.record import Sweep, Trial
 from sweeper.records.states import BAD, State
 from sweeper.search.study import Proposal
 from sweeper.secret import hide
 
-FOLDER = "confirm"  # in the sweep's: where the records of its confirmation lie
 CANDIDATE, SEED = "candidate", "seed"  # the params of a training: number of the sweep's trial, and what it starts from
 FIRST = 1000  # of the fresh seeds: far from what people type
 _SEED = re.compile(r"(\+{0,2}seed)=")
@@ -57,9 +56,9 @@ class Retrainings:
                 (self.begun if again else self._asked).append(proposal)
         self.total = len(earlier) + len(self._asked)  # with what was trained before
 
-    def __bool__(self) -> bool:
-        """Whether any is left to train."""
-        return bool(self.begun or self._asked)
+    def __len__(self) -> int:
+        """How many are left to train."""
+        return len(self.begun) + len(self._asked)
 
     def ask(self) -> Proposal:
         return self._asked.popleft()
@@ -70,15 +69,6 @@ class Retrainings:
 
     def tell(self, number: int, state: State, values: Sequence[float] | None, facts: Mapping[str, Any]) -> None:
         """The journal knows it."""
-
-
-def earlier(sweep: Path) -> Sweep | None:
-    """The confirmation of the sweep in this folder, as far as it has come. Raises: DataError if it is damaged."""
-    folder = sweep / FOLDER
-    path = folder / journal.NAME
-    if not path.is_file() or next(jsonl.lines(path), None) is None:
-        return None
-    return record.read(folder, curves=False)
 
 
 def candidates(sweep: Sweep, top: int) -> list[Trial]:
@@ -120,6 +110,14 @@ def is_complete(chosen: Collection[Trial], confirmed: Sweep | None, wanted: int)
     known = begun_seeds(confirmed)[:wanted]
     told = {_key(trial) for trial in (confirmed.trials if confirmed else ()) if is_told(trial.state)}
     return len(known) == wanted and all((trial.number, seed) in told for trial in chosen for seed in known)
+
+
+def is_concluded(confirmed: Sweep | None) -> bool:
+    """Whether what has come of it is written: its process may have been lost after the last training."""
+    if confirmed is None or confirmed.ended is None or confirmed.ended.state != "FINISHED":
+        return False
+    base = confirmed.folder / record.CONFIRMATION
+    return all(base.with_suffix(suffix).is_file() for suffix in (".csv", ".yaml"))
 
 
 def is_told(state: str) -> bool:

@@ -33,6 +33,7 @@ class Settings:
     resume: str | None = None  # the ID or folder of a sweep, or latest
     confirm: int | None = None  # of the best trials, trained anew when the search is over
     confirm_seeds: int = 5
+    test: bool = True  # the best network meets the test images when the search is over
     timeout: float | None = None  # seconds after which no trial starts
     deadline: str | None = None  # when everything is done: 18:30, or 2026-11-26T08:00
     trial_timeout: float | None = None  # seconds without progress
@@ -83,8 +84,9 @@ def read(keys: dict[str, Any]) -> Settings:
         value = getattr(settings, key)
         if value is not None and (not isinstance(value, int) or value < low):
             raise ConfigError(f"hydra.sweeper.{key}={value}: give a whole number of at least {low}.")
-    if not isinstance(settings.reuse_duplicates, bool):
-        raise ConfigError(f"hydra.sweeper.reuse_duplicates={settings.reuse_duplicates}: give true or false.")
+    for key in ("reuse_duplicates", "test"):
+        if not isinstance(getattr(settings, key), bool):
+            raise ConfigError(f"hydra.sweeper.{key}={getattr(settings, key)}: give true or false.")
     for key in ("timeout", "trial_timeout"):
         seconds = getattr(settings, key)
         if seconds is not None and (not isinstance(seconds, int | float) or not 0 < seconds < math.inf):

@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweeper import text
+from sweeper.errors import DataError
 from sweeper.files import card
 from sweeper.records import plain, record
 
@@ -34,12 +36,35 @@ def prepare() -> None:
 
 
 def servable(client: MlflowClient, run_id: str, uri: str, folder: Path) -> str:
-    """The ID of the trial's model, logged now if a sweep's end has not done so."""
+    """The ID of the trial's model, logged now if a sweep's end has not done so. It answers its own example.
+
+    Raises: DataError if what is logged now does not; then it is deleted again.
+    """
+    described = card.read(folder)
     for output in client.get_run(run_id).outputs.model_outputs:
         model = client.get_logged_model(output.model_id)
-        if SERVABLE in model.tags and model.status == "READY":  # not one whose upload was broken off
+        whole = SERVABLE in model.tags and model.status == "READY"  # not one whose upload was broken off
+        if whole and not _trouble(output.model_id, uri, described):
             return output.model_id
-    return log_best(run_id, uri, folder).rpartition("/")[2]
+    model_id = log_best(run_id, uri, folder).rpartition("/")[2]
+    trouble = _trouble(model_id, uri, described)
+    if trouble:
+        client.delete_logged_model(model_id)
+        raise DataError(f"The network in {folder} cannot be served: {trouble}\nTrain it again.")
+    return model_id
+
+
+def _trouble(model_id: str, uri: str, described: Card) -> str | None:
+    """Why the model, as MLflow has it, does not answer an image with the classes of the data set, if so."""
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    try:
+        (answer,) = mlflow.pyfunc.load_model(f"models:/{model_id}").predict(_example(described))
+        told = tuple(answer["probabilities"])
+    except Exception as error:  # MLflow's, those of the program, of Keras and of TensorFlow
+        return text.first_line(f"{type(error).__name__}: {error}")
+    return None if told == described.classes else f"it answers with {len(told)} classes of {len(described.classes)}"
 
 
 def log_best(run_id: str, uri: str, folder: Path) -> str:

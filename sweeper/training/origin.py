@@ -1,8 +1,9 @@
-"""`origin.yaml` beside a trial's config: its data, packages and machine. The same again gives the same network."""
+"""`origin.yaml` beside a trial's config: its data, code, packages, machine. The same again gives the same network."""
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -10,14 +11,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import yaml
+from omegaconf import DictConfig, OmegaConf
 
+from sweeper.config import allowed
 from sweeper.data import Dataset
 from sweeper.errors import DataError
 from sweeper.machine import hardware
 from sweeper.records import plain, typed
+from sweeper.training import sources
 
 NAME = "origin.yaml"
 PACKAGES = ("sweeper", "tensorflow", "keras", "numpy")
+MOST_THREADS = 4096  # more than any machine has; TensorFlow ends the process where it cannot start as many
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,22 @@ class Origin:
     machine: str
     threads: int  # that an operation may use
     versions: dict[str, str]
+    unseeded: str = ""  # of the data set too: the fingerprint that another seed does not change
+    code: str = ""  # see `sources.fingerprint`; empty where an earlier version trained, which took none
 
 
-def here(data: Dataset) -> Origin:
-    """For a process that trains, or is about to."""
-    return Origin(data.fingerprint, hardware.name(), hardware.threads(), dict(_versions()))
+def here(data: Dataset, cfg: DictConfig) -> Origin:
+    """For a process that trains what `cfg` describes, or is about to."""
+    code = sources.fingerprint(_called(cfg))
+    machine, threads = hardware.name(), hardware.threads()
+    return Origin(data.fingerprint, machine, threads, dict(_versions()), data.unseeded, code)
+
+
+def _called(cfg: DictConfig) -> Iterator[str]:
+    """Dotted names of what the groups of a training are made by."""
+    for group in (group for group in allowed.NAMESPACES if group in cfg):
+        node = OmegaConf.to_container(cfg[group], resolve=True)
+        yield from (target for _, target in allowed.targets(node, group) if isinstance(target, str))
 
 
 @cache
@@ -52,6 +68,9 @@ def read(folder: Path) -> Origin:
     advice = "Delete it."
     row = plain.read(folder / NAME, advice)
     try:
-        return typed.make(Origin, row)
+        found = typed.make(Origin, row)
+        if not 1 <= found.threads <= MOST_THREADS:
+            raise TypeError(f"threads is {found.threads}, not from 1 to {MOST_THREADS}")
+        return found
     except TypeError as error:
         raise DataError(f"{folder / NAME} is damaged: {error}. {advice}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -61,17 +62,19 @@ def run(
     folder: Path = Path(),
     kept: dict[str, Any] | None = None,
     test: bool = False,
+    allow: Sequence[str] = (),
 ) -> TrialResult:
     """Trains the network that `cfg` describes; writes config.yaml into `folder` and, if not stopped, the network.
 
     kept: what this process keeps from trial to trial; the next one in it trains faster.
     test: judges the network on the test images too, which nothing that chooses may know: not for a search.
+    allow: what `cfg` may call, beside what the command line allows.
     Raises: ConfigError for a value that cannot train, DataError from the data set, Diverged if the loss explodes.
     """
     check(cfg)
     optimized = objectives.names(cfg.optimized_metric)
     metric = objectives.of_epochs(optimized)
-    trainer = instances.make(cfg, "trainer")
+    trainer = instances.make(cfg, "trainer", allow)
     folder.mkdir(parents=True, exist_ok=True)
     saved = checkpoint.read(folder) if is_of(cfg, folder) else None  # by an attempt whose process died
     (folder / CONFIG).write_text(as_text(cfg), encoding="utf-8")
@@ -79,10 +82,10 @@ def run(
     from sweeper.training import fit, views
     from sweeper.training.program import Programs
 
-    trainer = settled(cfg, trainer)
-    start = prepare(cfg, trainer)
+    trainer = settled(cfg, trainer, allow)
+    start = prepare(cfg, trainer, allow)
     data, net, batches = start.data, start.parts.net, start.batches
-    origin.write(folder, origin.here(data))
+    origin.write(folder, origin.here(data, cfg))
     programs = Programs() if kept is None else kept.setdefault("programs", Programs())
     program = programs.take(start.parts, batches.steps)
     told, save = _told_to(start.schedule, program.rates, report), partial(checkpoint.write, folder)
@@ -115,7 +118,7 @@ def run(
     return TrialResult(tuple(float(facts[name]) for name in optimized), facts)
 
 
-def settled(cfg: DictConfig, trainer: Trainer) -> Trainer:
+def settled(cfg: DictConfig, trainer: Trainer, allow: Sequence[str] = ()) -> Trainer:
     """With the precision that this machine trains fastest with, if it is `auto`."""
     if trainer.precision != AUTO:
         return trainer
@@ -123,7 +126,7 @@ def settled(cfg: DictConfig, trainer: Trainer) -> Trainer:
     from sweeper.training.program import Program
 
     def seconds(precision: str) -> float:
-        start = prepare(cfg, replace(trainer, precision=precision, steps_per_execution=1))
+        start = prepare(cfg, replace(trainer, precision=precision, steps_per_execution=1), allow)
         return speed.seconds_a_step(Program(start.parts, start.batches.steps), start.batches)
 
     folder = instances.cache_folder(cfg)
@@ -132,29 +135,30 @@ def settled(cfg: DictConfig, trainer: Trainer) -> Trainer:
             "trainer.precision=auto keeps what it measures in the folder `cache`, and cache=null. Give a folder, or "
             f"trainer.precision as one of {', '.join(PRECISIONS)}."
         )
-    shape = "x".join(map(str, instances.dataset(cfg).input_shape))
+    shape = "x".join(map(str, instances.dataset(cfg, allow).input_shape))
     keys = OmegaConf.to_container(cfg.model, resolve=True)
     network = {key: value for key, value in keys.items() if not isinstance(value, float)}  # a rate changes no speed
     work = f"{network}, {trainer.batch_size} images of {shape}"
     return replace(trainer, precision=speed.precision(work, seconds, folder))
 
 
-def prepare(cfg: DictConfig, trainer: Trainer) -> Start:
-    """Raises: as `make` and `dataset`, and ConfigError for two kinds of averages at once."""
+def prepare(cfg: DictConfig, trainer: Trainer, allow: Sequence[str] = ()) -> Start:
+    """allow: as of `run`. Raises: as `make` and `dataset`, and ConfigError for two kinds of averages at once."""
     from sweeper.training import fit, pipeline, rates, speed
     from sweeper.training.program import Parts
 
     fit.reset(cfg.seed, trainer.precision)
-    data = instances.dataset(cfg)
-    net = instances.make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
-    batches = pipeline.batches(data, trainer, instances.make(cfg, "augment"), cfg.seed)
+    data = instances.dataset(cfg, allow)
+    make = partial(instances.make, cfg, allow=allow)
+    net = make("model", input_shape=data.input_shape, num_classes=data.num_classes)
+    batches = pipeline.batches(data, trainer, make("augment"), cfg.seed)
     if trainer.steps_per_execution == AUTO:
         at_once = speed.steps_at_once(costs.mflops(net), trainer.batch_size, instances.cache_folder(cfg))
         trainer = replace(trainer, steps_per_execution=at_once)
     steps = trainer.epochs * batches.steps
-    schedule = instances.make(cfg, "schedule", steps=steps)
+    schedule = make("schedule", steps=steps)
     rate = rates.Rates(rates.table(schedule, steps))
-    parts = Parts(net, instances.make(cfg, "optimizer", learning_rate=rate), rate, trainer)
+    parts = Parts(net, make("optimizer", learning_rate=rate), rate, trainer)
     return Start(data, batches, schedule, parts)
 
 

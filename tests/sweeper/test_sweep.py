@@ -179,6 +179,7 @@ def test_a_folder_that_holds_a_sweep_is_not_written_into(sweep):
             [X, "hydra/launcher=basic", "hydra.launcher._target_=somebody.SlurmLauncher"],
             "is not used by hydra/sweeper=study",
         ),
+        ([X, "hydra.sweeper.test=perhaps"], "hydra.sweeper.test=perhaps: give true or false"),
         ([X, "hydra.sweeper.storage=nowhere"], "hydra.sweeper.storage=nowhere cannot hold the study"),
         ([X, "hydra.sweeper.direction=null"], "hydra.sweeper.direction=None: give minimize or maximize"),
         ([X, "+optimized_metric=val_loss"], "Add hydra.sweeper.direction=minimize"),
@@ -195,6 +196,15 @@ def test_a_bad_setting_ends_with_one_sentence_and_no_sweep(sweep, arguments, com
     assert code == 2
     assert complaint in output
     assert "Traceback" not in output
+    assert not Path("sweep").exists()
+
+
+def test_an_objective_that_no_training_of_ours_measures_is_refused_before_the_sweep(start):
+    metrics = ["optimized_metric=[val_accuracy,onnx_foo]", "hydra.sweeper.direction=[maximize,minimize]"]
+    process = start(*metrics, "hparams=search", "hydra.sweep.dir=sweep", program=("-m", "sweeper"))
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "onnx_foo is not measured by a trial" in err
     assert not Path("sweep").exists()
 
 

@@ -1,6 +1,7 @@
 """Whole confirmations: of the light task, killed and grown, and of networks by the command `confirm`."""
 
 import csv
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -15,6 +16,7 @@ from sweeper.records.events import TrialEnded, TrialStarted
 
 from ..watched import ONE_SLOT, X, mlflow_client, study, trials, until
 
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "own_project"
 CONFIRM = Path("sweep/confirm")
 LIGHT = (X, "hydra/sweeper/pruner=none", "noise=0.01", "hydra.sweeper.n_trials=4")
 ANEW = ("hydra.sweeper.resume=sweep", "hydra.sweeper.n_trials=0")
@@ -99,6 +101,53 @@ def test_what_was_killed_goes_on_and_more_is_added(sweep, start):
     assert code == 0, output
     assert (CONFIRM / journal.NAME).read_bytes() == before
     assert "is ahead of trial" in output
+
+
+def cut(path, kind):
+    """The journal before its last event of this kind: where the process was killed."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    place = max(number for number, line in enumerate(lines) if line.startswith(b'{"event":"%s"' % kind))
+    path.write_bytes(b"".join(lines[:place]))
+
+
+def test_what_was_killed_after_its_last_training_is_concluded(sweep):
+    assert sweep(*LIGHT, *confirming(2, 2))[0] == 0
+    cut(CONFIRM / journal.NAME, b"SweepEnded")
+    for file in CONFIRM.glob("confirmation.*"):
+        file.unlink()
+    starts = sum(isinstance(event, TrialStarted) for event in told())
+    code, output = sweep(*LIGHT, *ANEW, *confirming(2, 2))
+    assert code == 0, output
+    assert "is ahead of trial" in output
+    assert {file.suffix for file in CONFIRM.glob("confirmation.*")} == {".csv", ".yaml", ".png"}
+    confirmed = record.read(CONFIRM)
+    assert confirmed.ended.state == "FINISHED"
+    assert sum(isinstance(event, TrialStarted) for event in told()) == starts
+    assert mlflow_client().get_run(confirmed.run_id).info.status == "FINISHED"
+
+
+def test_a_replay_takes_the_confirmation_along(sweep):
+    assert sweep(*LIGHT, *confirming(2, 2))[0] == 0
+    cut(CONFIRM / journal.NAME, b"SweepEnded")
+    (CONFIRM / record.RUNS).unlink()
+    replay = [sys.executable, "-m", "sweeper", "replay", "sweep", "--experiment", "anew"]
+    done = subprocess.run(replay, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Sweep sweep/confirm: 5 runs in MLflow" in done.stdout
+    confirmed = record.read(CONFIRM)
+    assert mlflow_client().get_run(confirmed.run_id).info.status == "KILLED"
+    assert {mlflow_client().get_run(one.run_id).info.status for one in confirmed.trials} == {"FINISHED"}
+
+
+def test_a_pipe_gets_the_table_of_a_confirmation_alone(start):
+    process = start(*LIGHT)
+    process.communicate(timeout=120)
+    process = start(*LIGHT, *ANEW, *confirming(2, 2))
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert [line.split("\t")[0] for line in out.splitlines()] == ["rank", "1", "2"]
+    assert "Confirms trials" in err
+    assert "Sweep sweep/confirm: 4 trials" in err
 
 
 def test_a_sweep_that_was_stopped_is_confirmed_without_being_searched_on(sweep, start):
@@ -211,6 +260,8 @@ def test_mlflow_has_the_test_accuracy_of_every_training(networks, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
+        (["model.filters=8"], "model.filters=8 is no setting of hydra."),
+        (["--sweep", "brought"], "--config-dir multirun/brought -m"),
         (["--top", "0"], "--top 0: give the number of trials"),
         (["--seeds", "1"], "--seeds 1: one training shows no chance"),
         (["--sweep", "nowhere"], "No sweep is called nowhere"),
@@ -225,6 +276,8 @@ def test_what_cannot_be_confirmed_is_refused_in_a_sentence(arguments, complaint,
     theirs.write_text(
         theirs.read_text().replace("python -m sweeper -m", "python app.py -m x=1,2 hydra.sweep.dir=there")
     )
+    brought = write_sweep("brought", ("FINISHED", 0.9), started=1.0) / journal.NAME
+    brought.write_text(brought.read_text().replace("sweeper -m", "sweeper --config-dir multirun/brought -m"))
     monkeypatch.setattr(sys, "argv", ["sweeper", "confirm", *arguments])
     with pytest.raises(SystemExit) as end:
         main()
@@ -267,3 +320,24 @@ def test_a_confirmation_that_cannot_be_is_refused_before_the_search(sweep, argum
     assert code == 2
     assert complaint in output
     assert not Path("sweep").exists()
+
+
+@pytest.mark.slow
+def test_a_project_of_ones_own_is_confirmed_with_its_own_configs_and_meets_the_test_images_first(tmp_path):
+    project = tmp_path / "project"
+    shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns("multirun", "outputs", "__pycache__"))
+    small = ["trainer.epochs=1", "dataset.images=150", "hydra.sweeper.n_trials=2", "hydra.sweep.dir=multirun/monday"]
+    sweep = ["--config-dir", "conf", "-m", "+experiment=shapes", "hparams=search", "hydra.sweeper.test=false", *small]
+    done = [
+        subprocess.run([sys.executable, "-m", "sweeper", *arguments], cwd=project, capture_output=True, text=True)
+        for arguments in (sweep, ["confirm", "--top", "2", "--seeds", "2"])
+    ]
+    assert [one.returncode for one in done] == [0, 0], "".join(one.stdout + one.stderr for one in done)
+    assert "python -m sweeper export best --sweep monday --allow own_project.\n" in done[0].stdout
+    assert "python -m sweeper confirm --sweep monday\n" in done[0].stdout
+    assert not [trial for trial in record.read(project / "multirun" / "monday").trials if trial.tested]
+    assert len(record.read(project / "multirun" / "monday" / "confirm").finished) == 4
+    assert "test images were met" not in done[1].stderr
+    assert "Not trained as in the search" not in done[1].stderr
+    (exporting,) = (line.strip() for line in done[1].stderr.splitlines() if "sweeper export monday/" in line)
+    assert exporting.endswith("--allow own_project.")

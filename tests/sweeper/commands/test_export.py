@@ -1,4 +1,6 @@
 import argparse
+import fcntl
+import os
 import shutil
 import sys
 from dataclasses import replace
@@ -298,6 +300,30 @@ def test_a_data_set_that_is_gone_is_an_error_that_names_it(dataset, message, cop
     OmegaConf.save(cfg, copied.folder / "config.yaml")
     with pytest.raises(DataError, match=message):
         export.export(copied, "monday/0", [formats.KERAS], tmp_path / "out")
+
+
+def test_a_loader_that_is_not_allowed_is_refused_with_the_words_that_allow_it_alone(copied, tmp_path):
+    cfg = OmegaConf.load(copied.folder / "config.yaml")
+    cfg.dataset = {"_target_": "own_project.shapes.load", "seed": 0}
+    OmegaConf.save(cfg, copied.folder / "config.yaml")
+    with pytest.raises(ConfigError, match=r"--allow own_project\.shapes\.load") as refused:
+        export.export(copied, "monday/0", [formats.KERAS], tmp_path / "out")
+    assert "Put them back" not in str(refused.value)
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next(copied, tmp_path):
+    names = {name: tmp_path / f".out-{name}" for name in ("killed00", "young000", "old00000", "working0", "users000")}
+    for folder in names.values():
+        (folder / "new").mkdir(parents=True)
+    for name in ("killed00", "working0"):
+        (names[name] / "lock").touch()
+    (names["users000"] / "notes.txt").touch()
+    os.utime(names["old00000"], (0, 0))
+    with open(names["working0"] / "lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        export.export(copied, "monday/0", [formats.KERAS], tmp_path / "out")
+    left = {name for name, folder in names.items() if folder.exists()}
+    assert left == {"young000", "working0", "users000"}
 
 
 def test_a_data_set_of_other_images_is_an_error(copied, tmp_path):

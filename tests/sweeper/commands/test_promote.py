@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -24,7 +25,7 @@ from sweeper.commands import predict, promote
 from sweeper.commands.replay import replay
 from sweeper.config.compose import composed
 from sweeper.datasets import digits
-from sweeper.errors import ConfigError
+from sweeper.errors import ConfigError, DataError
 from sweeper.files import card
 from sweeper.records import journal
 from sweeper.records.events import SweepEnded, SweepStarted, TrialEnded, TrialStarted
@@ -192,6 +193,40 @@ def test_an_earlier_model_that_takes_scaled_arrays_is_not_registered(client, roo
     fresh = model_log.servable(client, run_id, uri, root / "multirun" / "monday" / "0")
     assert fresh != found
     assert len(client.get_run(run_id).outputs.model_outputs) == max(1, count) + 1
+
+
+@pytest.fixture
+def broken(root):
+    """The sweep `broken`, like monday, whose best network is to be damaged."""
+    folder = root / "multirun" / "broken"
+    shutil.copytree(root / "multirun" / "monday", folder)
+    yield folder / "0"
+    shutil.rmtree(folder)
+
+
+def test_a_damaged_network_is_refused_before_anything_is_registered(broken, client):
+    network = (broken / "model.keras").read_bytes()
+    (broken / "model.keras").write_bytes(network[:5000])
+    with pytest.raises(DataError, match=r"model.keras cannot be loaded: .*\nTrain it again"):
+        run("broken/0", "--name", "broken")
+    assert not client.search_registered_models("name='broken'")
+
+
+def test_a_network_that_is_none_of_its_card_is_refused(broken, client):
+    replace(card.read(broken), input_shape=(9, 9, 1)).write(broken)
+    with pytest.raises(DataError, match=r"takes \(None, 8, 8, 1\) and answers .* tells of \(None, 9, 9, 1\)"):
+        run("broken/0", "--name", "broken")
+    assert not client.search_registered_models("name='broken'")
+
+
+def test_a_model_that_mlflow_cannot_load_is_deleted_again(broken, client):
+    run_id = promote.sweeps.find_trial("monday/0", None).run_id
+    experiment = client.get_run(run_id).info.experiment_id
+    fresh = client.create_run(experiment).info.run_id
+    (broken / "model.keras").write_bytes((broken / "model.keras").read_bytes()[:5000])
+    with pytest.raises(DataError, match="cannot be served: "):
+        model_log.servable(client, fresh, store.absolute("sqlite:///mlflow.db"), broken)
+    assert not [model for model in client.search_logged_models([experiment]) if model.source_run_id == fresh]
 
 
 @pytest.mark.slow

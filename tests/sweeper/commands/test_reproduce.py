@@ -1,15 +1,21 @@
 """A real training of the digits, trained again from what it left: as it is, and with what may have changed since."""
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from sweeper.commands import reproduce
-from sweeper.errors import ConfigError
+from sweeper.errors import ConfigError, DataError
+from sweeper.records import record
 from sweeper.training import differences, origin
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLE = ROOT / "examples" / "own_project"
 
 SMALL = ["model.filters=4", "trainer.epochs=2", "dataset.train_size=300", "hparams.lr=3e-3"]
 
@@ -87,6 +93,82 @@ def test_what_differs_is_told_before_it_trains(copy, capsys):
     assert "Identical" not in said
 
 
+@pytest.mark.slow
+def test_a_changed_network_is_told_outside_of_git(trained, tmp_path):
+    """The same config and packages, with another line in the network's file."""
+    package = tmp_path / "package"
+    for name in ("sweeper", "models", "datasets", "conf"):
+        shutil.copytree(ROOT / name, package / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", package)
+    replace_in(package / "models" / "custom.py", "elu", "relu")
+    shutil.copytree(trained / "outputs", tmp_path / "outputs")
+    command = [sys.executable, "-m", "sweeper", "reproduce", "monday/0"]
+    environment = os.environ | {"PYTHONPATH": str(package)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert "Nothing differs" not in done.stdout, done.stderr
+    (row,) = (line.split() for line in done.stdout.splitlines() if line.startswith("code"))
+    assert row[1] == row[3] == "sweeper"
+    assert row[2] != row[4]
+    assert "The same as then: config, data, packages, machine." in done.stdout
+
+
+def test_code_that_an_earlier_version_did_not_record_is_unknown(copy, capsys):
+    lines = [line for line in (copy / "origin.yaml").read_text().splitlines() if not line.startswith("code: ")]
+    (copy / "origin.yaml").write_text("\n".join(lines))
+    run("monday/0")
+    said = capsys.readouterr().out
+    (row,) = (line.split() for line in said.splitlines() if line.startswith("code"))
+    assert row[:3] == ["code", "unknown", "sweeper"]
+    assert "The same as then: config, data, packages, machine." in said
+
+
+def test_data_that_tells_no_fingerprint_is_not_called_the_same():
+    here = origin.Origin("", "machine", 1, {}, "sweeper 1")
+    assert differences.alike(list(differences.of_origins(here, here))) == ["config", "code", "packages", "machine"]
+
+
+@pytest.mark.parametrize("threads", [-4, 0, 10**6])
+def test_a_number_of_threads_that_would_end_the_process_is_refused(copy, threads):
+    lines = (copy / "origin.yaml").read_text().splitlines()
+    (copy / "origin.yaml").write_text(
+        "\n".join(f"threads: {threads}" if line.startswith("threads: ") else line for line in lines)
+    )
+    with pytest.raises(DataError, match=f"threads is {threads}"):
+        run("monday/0")
+
+
+@pytest.fixture(scope="module")
+def own_project(tmp_path_factory):
+    """A copy of the example, swept as its README says, but with less."""
+    project = tmp_path_factory.mktemp("own") / "project"
+    shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns("multirun", "outputs", "__pycache__"))
+    small = ["trainer.epochs=1", "dataset.images=150", "hydra.sweeper.n_trials=1", "hydra.sweep.dir=multirun/monday"]
+    sweep = ["--config-dir", "conf", "-m", "+experiment=shapes", "hparams=search", *small]
+    done = subprocess.run([sys.executable, "-m", "sweeper", *sweep], cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project, done.stdout
+
+
+def reproduced(project, *arguments):
+    command = [sys.executable, "-m", "sweeper", "reproduce", "best", *arguments]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+def test_a_project_of_ones_own_is_reproduced_with_its_own_configs(own_project):
+    done = reproduced(own_project[0], "--allow", "own_project.")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Nothing differs from then: config, data, code, packages, machine." in done.stdout
+    assert "Identical in all 1 epochs." in done.stdout
+
+
+@pytest.mark.slow
+def test_a_project_of_ones_own_is_not_called_unless_that_is_typed(own_project):
+    done = reproduced(own_project[0])
+    assert done.returncode == 2
+    assert "(for export and reproduce: --allow own_project.shapes.load)" in done.stderr
+
+
 def test_a_trial_without_its_origin_is_trained_all_the_same(copy, capsys):
     (copy / "origin.yaml").unlink()
     assert run("monday/0") == 0
@@ -137,7 +219,18 @@ def test_a_strangers_command_may_allow_itself_nothing(copy):
         ("val_accuracy", 1.0, 100, 0.02),
         ("val_loss", 2.0, 100, 0.1),
         ("parameters", 1000.0, 100, 0.0),
+        ("mflops", 7.0, 100, 0.0),
+        ("onnx_size", 13_000.0, 100, 260.0),
     ],
 )
 def test_how_far_a_value_may_be_apart(metric, value, images, tolerance):
     assert reproduce._tolerance(metric, value, images)[0] == pytest.approx(tolerance)
+
+
+def test_what_is_timed_is_not_judged(write_sweep):
+    values = (0.9, 13_000.0, 0.5, 0.7)
+    metric = "val_accuracy,onnx_size,tflite_int8_latency,latency"
+    write_sweep("tuesday", ("FINISHED", *values), metric=metric, directions=("maximize", *("minimize",) * 3))
+    sweep = record.read(Path("multirun/tuesday"))
+    found = list(reproduce._judged(sweep, sweep.trials[0], (0.9, 13_100.0, 5.0, 7.0), 100, None))
+    assert [(verdict.metric, verdict.holds) for verdict in found] == [("val_accuracy", True), ("onnx_size", True)]

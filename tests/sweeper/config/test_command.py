@@ -59,19 +59,23 @@ def test_the_typed_command_begins_with_the_module_that_runs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "overrides", "ours"),
+    ("line", "overrides", "ours", "folder"),
     [
-        ("python -m sweeper model=custom 'name=a b'", ["model=custom", "name=a b"], True),
-        ("sweeper model=custom", ["model=custom"], True),
-        ("python app.py -cd conf x=1", ["x=1"], False),
-        ("python -m mine x=1", ["x=1"], False),
-        ("python -m sweeper --config-dir conf x=1", ["x=1"], False),
-        ("python -m sweeper 'x=1", ["'x=1"], True),
+        ("python -m sweeper model=custom 'name=a b'", ["model=custom", "name=a b"], True, None),
+        ("sweeper model=custom", ["model=custom"], True, None),
+        ("python -m sweeper", [], True, None),
+        ("python app.py -cd conf x=1", ["x=1"], False, None),
+        ("python -m mine x=1", ["x=1"], False, None),
+        ("python -m sweeper --config-dir conf x=1", ["x=1"], True, "conf"),
+        ("python -m sweeper -cd=conf x=1", ["x=1"], True, "conf"),
+        ("python -m sweeper -cd conf -cn mine x=1", ["x=1"], False, None),
+        ("python -m sweeper 'hydra.searchpath=[a]' x=1", ["x=1"], False, None),
+        ("python -m sweeper 'x=1", ["'x=1"], True, None),
     ],
 )
-def test_a_recorded_command_tells_its_overrides_and_whose_it_is(line, overrides, ours):
+def test_a_recorded_command_tells_its_overrides_and_whose_it_is(line, overrides, ours, folder):
     assert command.overrides(line) == overrides
-    assert command.is_ours(line) == ours
+    assert command.ours(line) == (command.Ours(folder, overrides) if ours else None)
 
 
 def test_the_confirming_command_has_its_settings_once():

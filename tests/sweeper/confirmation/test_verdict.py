@@ -14,7 +14,7 @@ from sweeper.confirmation import conclusion, verdict
 from sweeper.records import record
 from sweeper.records.events import SweepEnded, SweepStarted, TrialEnded, TrialStarted, TrialTested
 from sweeper.records.journal import Journal
-from sweeper.search import retrainings
+from sweeper.training import origin
 
 TESTED = {
     0: [0.90, 0.92, 0.91, 0.93, 0.90],
@@ -54,7 +54,7 @@ def confirmed(write_sweep):
                 number += 1
         journal.write(SweepEnded("FINISHED", None, None, 2003.0))
         journal.close()
-        return verdict.of(record.read(folder), retrainings.earlier(folder))
+        return verdict.of(record.read(folder), record.confirmation(folder))
 
     return confirmed
 
@@ -121,6 +121,50 @@ def test_several_objectives_are_ranked_by_the_first(confirmed):
     found = confirmed({0: [0.8, 0.82], 1: [0.9, 0.91]}, searched, **objectives)
     assert [row.trial.number for row in found.rows] == [1, 0]
     assert found.metric == "test_accuracy"
+    assert "Ranked by test_accuracy alone: mflops is not judged." in said(found)
+    assert "not judged" not in said(confirmed(TESTED))
+
+
+def test_what_other_objectives_come_to_has_a_column_each(confirmed, capsys):
+    metric, directions = "val_accuracy,mflops,parameters", ("maximize", "minimize", "minimize")
+    searched = ((0.99, 5.0, 7.0), (0.98, 3.0, 7.0))
+    found = confirmed({0: [0.8, 0.82], 1: [0.9, 0.91]}, searched, metric=metric, directions=directions)
+    assert "Ranked by test_accuracy alone: mflops and parameters are not judged." in said(found)
+    conclusion.show(found, Console(file=io.StringIO(), force_terminal=False))
+    header, first, *_ = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert header[-2:] == ["mflops", "parameters"]
+    assert first[-2:] == ["1.0", "1.0"]
+    file = io.StringIO()
+    conclusion.show(found, Console(file=file, force_terminal=True, width=100, color_system=None))
+    assert "mflops  parameters  seeds" in file.getvalue()
+
+
+def test_what_the_search_saw_to_the_digit_is_called_so(confirmed):
+    found = confirmed({0: [0.9, 0.8], 1: [0.8, 0.7]}, (0.85, 0.8))
+    assert "test_accuracy 0.8500: as the search saw." in said(found)
+
+
+@pytest.fixture
+def origins():
+    """Writes what the trainings of a folder, or one of them, were trained with."""
+
+    def write(folder, *, keras="3.15", **known):
+        folder.mkdir(exist_ok=True)
+        shared = {"data": "of this seed", "machine": "m", "threads": 1, "unseeded": "1", "code": "a"}
+        origin.write(folder, origin.Origin(**shared | known, versions={"keras": keras}))
+
+    return write
+
+
+def test_other_code_data_or_packages_than_in_the_search_are_told(confirmed, origins):
+    found = confirmed({0: [0.8, 0.82], 1: [0.9, 0.91]})
+    for number in (0, 1):
+        origins(found.sweep.folder / str(number), machine="another", data="of that seed")
+    for number in range(4):
+        origins(found.anew.folder / str(number))
+    assert "Not trained as in the search" not in said(found)
+    origins(found.anew.folder / "3", code="b", keras="3.16", unseeded="2")
+    assert "may be that and no chance: data 1, now 2; code a, now b; keras 3.15, now 3.16." in said(found)
 
 
 def test_without_test_data_the_returned_values_decide(confirmed):
@@ -174,8 +218,9 @@ def test_an_earlier_meeting_with_the_test_images_is_told(confirmed):
     journal = Journal(Path("multirun/monday"))
     journal.write(TrialTested(0, {"test_accuracy": 0.95}, 100, 1900.0))
     journal.close()
-    found = verdict.of(record.read(Path("multirun/monday")), retrainings.earlier(Path("multirun/monday")))
+    found = verdict.of(record.read(Path("multirun/monday")), record.confirmation(Path("multirun/monday")))
     assert "The test images were met once before, by trial 0 at the sweep's end; that chose nothing." in said(found)
+    assert "hydra.sweeper.test=false" in said(found)
 
 
 def test_the_files_hold_every_training_and_what_they_come_to(confirmed):

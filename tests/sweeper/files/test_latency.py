@@ -12,7 +12,7 @@ def test_the_first_answers_are_not_timed():
         answers.append(None)
         time.sleep(0.05 if len(answers) <= latency.WARM_UP else 0)
 
-    assert latency.milliseconds(answer) < 25
+    assert latency.timed(answer).milliseconds < 25
     assert len(answers) == latency.WARM_UP + latency.CALLS
 
 
@@ -23,8 +23,16 @@ def test_slow_answers_are_timed_less_often(monkeypatch):
     def answer():
         answers.append(time.sleep(0.02))
 
-    assert latency.milliseconds(answer) >= 20
-    assert latency.WARM_UP < len(answers) <= latency.WARM_UP + 3
+    found = latency.timed(answer)
+    assert found.milliseconds >= 20
+    assert 1 <= found.calls <= 3
+
+
+def test_an_answer_of_seconds_is_given_once_before_it_is_timed_once(monkeypatch):
+    monkeypatch.setattr(latency, "SECONDS", 0.01)
+    answers = []
+    assert latency.timed(lambda: answers.append(time.sleep(0.02))).calls == 1
+    assert len(answers) == 2
 
 
 def test_few_images_fill_a_large_batch():

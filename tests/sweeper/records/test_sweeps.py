@@ -120,9 +120,25 @@ def test_best_is_the_best_of_the_latest_sweep_that_has_a_result(write_sweep):
         sweeps.find_trial("best", "tuesday")
 
 
-def test_a_confirmation_is_named_by_its_path_which_finds_it_and_the_sweep_alone_is_listed(write_sweep):
+def test_a_confirmation_is_named_by_its_sweep_which_alone_is_listed(write_sweep):
     write_sweep("monday", ("FINISHED", 0.9))
     confirmed = write_sweep("confirm", ("FINISHED", 0.8), top="multirun/monday")
     assert [folder.name for folder in sweeps.all()] == ["monday"]
-    assert sweeps.name(Path("multirun/monday")) == "monday"
-    assert sweeps.find(sweeps.name(confirmed)).finished[0].values == (0.8,)
+    assert [sweeps.name(folder) for folder in (Path("multirun/monday"), confirmed)] == ["monday", "monday/confirm"]
+    assert sweeps.find("monday/confirm").finished[0].values == (0.8,)
+    assert sweeps.find("monday/confirm").id == "monday/confirm"
+
+
+@pytest.mark.parametrize("run", ["monday/confirm/0", "multirun/monday/confirm/0", "abcdef77", "abcdef"])
+def test_a_training_of_a_confirmation_is_found_by_what_people_call_it(run, write_sweep, write_run_ids):
+    write_run_ids(write_sweep("monday", ("FINISHED", 0.9)), "123456" + "0" * 26)
+    confirmed = write_sweep("confirm", ("FINISHED", 0.8), top="multirun/monday")
+    write_run_ids(confirmed, "abcdef77" * 4, sweep="e" * 32)
+    assert sweeps.find_trial(run, None).values == (0.8,)
+    assert sweeps.owner(sweeps.find_trial(run, None)) == confirmed
+
+
+def test_a_sweep_without_a_confirmation_says_how_to_make_one(write_sweep):
+    write_sweep("monday", ("FINISHED", 0.9))
+    with pytest.raises(ConfigError, match="python -m sweeper confirm --sweep monday"):
+        sweeps.find_trial("monday/confirm/0", None)
