@@ -42,15 +42,17 @@ def open_report(browser, tmp_path):
     """Makes the report of a folder and opens it. Afterwards: no message of the browser's, no request but the page's."""
     trouble, requests = [], []
 
-    def open_report(folder, **options):
+    def open_report(folder, *, at="", before="", **options):
+        """at: where in the page; before: a script that runs first."""
         path = tmp_path / "report.html"
         path.write_text(report.html(seen.look(folder)), encoding="utf-8")
         page = browser.new_context(**options).new_page()
+        page.add_init_script(before)
         page.on("console", lambda message: trouble.append(message.text) if message.type != "log" else None)
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on("dialog", lambda dialog: trouble.append(dialog.message))
         page.on("request", lambda request: requests.append(request.url))
-        page.goto(path.as_uri())
+        page.goto(path.as_uri() + at)
         page.wait_for_selector(DRAWN, state="attached")
         return page
 
@@ -195,10 +197,73 @@ def test_markup_of_a_stranger_is_shown_as_text(open_report, tmp_path):
     assert any("<b>x</b>" in words for words in shown)
 
 
-def test_a_thousand_trials_are_drawn(open_report, tmp_path):
-    page = open_report(write(tmp_path / "many", 1000))
-    assert len(column(page, 1)) == 1000
+@pytest.fixture(scope="module")
+def thousand(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("multirun") / "many", 1000)
+
+
+def test_of_a_thousand_trials_the_first_are_laid_out_until_the_reader_asks_for_all(open_report, thousand):
+    page = open_report(thousand)
     assert page.locator("#parallel path").count() > 500
     assert page.locator(".plot:not([data-drawn])").count() == 0
+    assert column(page, 1) == [str(rank) for rank in range(1, 101)]
+    page.get_by_role("button", name="Show all 1,000").click()
+    assert len(column(page, 1)) == 1000
+    assert not page.locator("#leaderboard .rest").is_visible()
+
+
+def test_sorting_and_filtering_are_over_all_trials(open_report, thousand):
+    page = open_report(thousand)
     page.locator("#leaderboard th button").nth(1).click()
-    assert column(page, 2)[:3] == ["0", "1", "2"]
+    assert column(page, 2) == [str(trial) for trial in range(100)]
+    page.locator("#leaderboard th button").nth(1).click()
+    assert column(page, 2) == [str(trial) for trial in range(999, 899, -1)]
+    page.fill("#leaderboard input", "diverged")
+    assert page.locator("#leaderboard output").text_content() == "100 of 1,000 trials"
+    assert column(page, 2) == [str(trial) for trial in range(999, 0, -10)]
+    page.fill("#leaderboard input", "finished")
+    assert column(page, 2)[:2] == ["995", "994"]
+    page.get_by_role("button", name="Show all 600").click()
+    assert len(column(page, 2)) == 600
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda page: page.keyboard.press("Control+f"),
+        lambda page: page.evaluate("dispatchEvent(new Event('blur'))"),
+        lambda page: page.evaluate("dispatchEvent(new Event('beforeprint'))"),
+    ],
+    ids=["search by a key", "search by the menu", "print"],
+)
+def test_the_browsers_own_search_and_its_printer_see_all_trials(open_report, thousand, act):
+    page = open_report(thousand)
+    act(page)
+    assert len(column(page, 1)) == 1000
+
+
+def test_a_click_on_a_point_opens_its_trial_also_where_it_was_not_laid_out(open_report, thousand):
+    page = open_report(thousand)
+    assert page.locator("tr[data-trial='999']").is_hidden()
+    page.evaluate("show(999)")
+    assert page.locator("tr[data-trial='999'] + tr.more").is_visible()
+
+
+def test_without_scripts_every_trial_is_in_the_leaderboard(browser, thousand, tmp_path):
+    (tmp_path / "report.html").write_text(report.html(seen.look(thousand)), encoding="utf-8")
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto((tmp_path / "report.html").as_uri())
+    assert page.locator("#leaderboard tbody tr").last.is_visible()
+    assert not page.locator("#leaderboard .rest").is_visible()
+    page.context.close()
+
+
+def test_what_the_reader_sees_is_drawn_first(open_report, folder):
+    watch = """
+        window.order = [];
+        new MutationObserver((changes) => order.push(...changes.map(({ target }) => target.closest("section")?.id)))
+            .observe(document, { subtree: true, attributes: true, attributeFilter: ["data-drawn"] });
+    """
+    drawn = open_report(folder, at="#curves", before=watch).evaluate("order")
+    assert drawn[0] == "curves"
+    assert {"history", "importance", "slices"} <= set(drawn)
