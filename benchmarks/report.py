@@ -3,9 +3,9 @@
 python benchmarks/report.py
 
 The sweeps are written as a coordinator leaves them, not run: four hyperparameters, ten epochs a trial. Needs Chromium
-and `pip install playwright`. Medians of pages that are opened in turns. At `what is seen` the charts in the window and up
-to a window's height below it are drawn, at the `last chart` those further down too. `a sort` is a click on a column of
-the leaderboard, to the next frame.
+and `pip install playwright`. Medians of pages that are opened in turns. At `what is seen` the charts in the window and
+up to a window's height below it are drawn, at the `last chart` those further down too. `a sort` is a click on a column
+of the leaderboard, to the next frame.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import json
 import warnings
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.visualization import plot_optimization_history, plot_param_importances, plot_slice
 
-from sweeper.page.figure import CROSS, Figure, escaped, scatter
+from sweeper.page.figure import CROSS, Figure, cut, escaped, scatter
 from sweeper.page.page import Chart
 from sweeper.page.seen import Seen
 from sweeper.training.pictures import WIDE
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import optuna
     import plotly.graph_objects as go
 
-OLD_TO_NEW = [[0, "var(--faint)"], [1, "var(--accent)"]]
+OLD_TO_NEW = [[0, "var(--early)"], [1, "var(--accent)"]]
 
 
 def history(seen: Seen, place: int) -> Chart:
@@ -45,13 +46,14 @@ def importances(seen: Seen, place: int) -> Chart:
         figure = _plain(plot_param_importances(seen.studies[place], PedAnovaImportanceEvaluator(), target_name="share"))
     for bars in figure["data"]:
         bars["marker"] = {"color": "var(--accent)"}
+    names = [name for bars in figure["data"] for name in bars["y"]]
+    shown = [escaped(cut(html.unescape(name))) for name in names]
     figure["layout"] = {
         "xaxis": {"title": {"text": "importance"}, "rangemode": "tozero"},
-        "yaxis": {"automargin": True},
+        "yaxis": {"automargin": True, "tickvals": names, "ticktext": shown},
         "margin": {"l": 48, "r": 48, "t": 8, "b": 44},
     }
-    parameters = sum(len(bars["y"]) for bars in figure["data"])
-    return Chart(f"Importance of each parameter for {seen.objectives[place]}", figure, height=90 + 26 * parameters)
+    return Chart(f"Importance of each parameter for {seen.objectives[place]}", figure, height=90 + 26 * len(names))
 
 
 def slices(seen: Seen, place: int) -> list[Chart]:

@@ -25,8 +25,9 @@ function coloured(value) {
 }
 
 // Without automargin, for which Plotly draws all twice: where names stand at an axis, the figure asks for it.
+// Numbers with an e as in the tables: powers of ten it would write larger than other numbers.
 function themed(layout) {
-  const axis = { gridcolor: "var(--rule)", linecolor: "var(--faint)", zeroline: false, exponentformat: "power" };
+  const axis = { gridcolor: "var(--rule)", linecolor: "var(--faint)", zeroline: false, exponentformat: "e" };
   const axes = ["xaxis", "yaxis"].map((name) => {
     const title = { text: "", ...layout[name]?.title, font: { size: 12 }, standoff: 10 };
     return [name, { ...axis, ...layout[name], title }];
