@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import html
 import json
+import math
 import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -51,9 +52,9 @@ def importances(seen: Seen, place: int) -> Chart:
     figure["layout"] = {
         "xaxis": {"title": {"text": "importance"}, "rangemode": "tozero"},
         "yaxis": {"automargin": True, "tickvals": names, "ticktext": shown},
-        "margin": {"l": 48, "r": 48, "t": 8, "b": 44},
+        "margin": {"l": 48, "r": 48, "t": 28, "b": 44},
     }
-    return Chart(f"Importance of each parameter for {seen.objectives[place]}", figure, height=90 + 26 * len(names))
+    return Chart(f"Importance of each parameter for {seen.objectives[place]}", figure, height=110 + 26 * len(names))
 
 
 def slices(seen: Seen, place: int) -> list[Chart]:
@@ -71,14 +72,23 @@ def _slice(seen: Seen, study: optuna.Study, label: str, target_name: str) -> Cha
     feasible["marker"] = {"color": numbers, "colorscale": OLD_TO_NEW, "size": 6, "showscale": False}
     feasible["hovertemplate"] = "trial %{customdata}<br>%{x}: %{y}<extra></extra>"
     axis = figure["layout"]["xaxis"]
-    if axis.get("type") == "log" and max(feasible["x"], default=0) > WIDE * min(feasible["x"], default=1):
-        axis["dtick"] = 1  # powers of ten: the numbers between them would not have room
+    if axis.get("type") == "log" and feasible["x"]:
+        axis |= _ticks(min(feasible["x"]), max(feasible["x"]))
     if "categoryarray" in axis:
         axis |= {"categoryarray": _unquoted(axis["categoryarray"]), "automargin": True}
         feasible["x"] = _unquoted(feasible["x"])
     infeasible = _infeasible(seen, study, label)
     figure["data"] = ([infeasible] if infeasible["x"] else []) + [feasible]
     return Chart(f"Values by {label}", figure, height=260)
+
+
+def _ticks(low: float, high: float) -> Figure:
+    """Of a logarithmic axis: powers of ten, where it is short also 2 and 5. Plotly has single digits between powers."""
+    if high > WIDE * low:
+        return {"dtick": 1}
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    values = [float(f"{digit}e{exponent}") for exponent in exponents for digit in (1, 2, 5)]
+    return {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}
 
 
 def _infeasible(seen: Seen, study: optuna.Study, label: str) -> Figure:

@@ -52,7 +52,7 @@ def _facts(seen: Seen, now: datetime) -> list[str]:
 
 def _tiles(seen: Seen) -> list[Tile]:
     sweep, best = seen.sweep, seen.best
-    trials = [Tile("trials", str(len(sweep.trials)), f"of {sweep.started.n_trials}")] if seen.searched else []
+    trials = [Tile("trials", f"{len(sweep.trials):,}", f"of {sweep.started.n_trials:,}")] if seen.searched else []
     trained = Tile("trained", text.duration(sum(trial.seconds for trial in sweep.trials)), "in all")
     return [*(_of_best(best, seen) if best and seen.objectives else []), *trials, trained]
 

@@ -47,7 +47,7 @@ class Parsed(HTMLParser):
         self.addresses += [value for name, value in attributes if name in ("src", "href", "action")]
 
     def _coloured(self, words):
-        words = words.strip().lstrip("0123456789 ")
+        words = words.strip().lstrip("0123456789, ")
         self.colours.setdefault(words, set()).add(self._colour.group(1))
 
     def handle_data(self, data):

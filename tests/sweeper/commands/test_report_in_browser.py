@@ -69,6 +69,18 @@ def column(page, number, table="#leaderboard"):
     return [words.strip() for words in lines.all_text_contents()]
 
 
+def choose_upper_third(page, axis):
+    """Of an axis of the parallel coordinates, with the mouse."""
+    grip = page.locator("#parallel .grip").nth(axis)
+    grip.scroll_into_view_if_needed()
+    box = grip.bounding_box()
+    x = box["x"] + box["width"] / 2
+    page.mouse.move(x, box["y"] + 1)
+    page.mouse.down()
+    page.mouse.move(x, box["y"] + box["height"] / 3, steps=4)
+    page.mouse.up()
+
+
 def test_every_chart_is_drawn_and_every_picture_shown(open_report, folder):
     page = open_report(folder)
     charts = page.locator(".plot").count()
@@ -135,14 +147,7 @@ def test_a_click_on_a_point_opens_its_trial(open_report, folder):
 
 def test_a_range_of_an_axis_chooses_the_trials_of_the_leaderboard(open_report, folder):
     page = open_report(folder)
-    grip = page.locator("#parallel .grip").nth(1)  # the learning rate
-    grip.scroll_into_view_if_needed()
-    box = grip.bounding_box()
-    x = box["x"] + box["width"] / 2
-    page.mouse.move(x, box["y"] + 1)
-    page.mouse.down()
-    page.mouse.move(x, box["y"] + box["height"] / 3, steps=4)
-    page.mouse.up()
+    choose_upper_third(page, 1)  # the learning rate
     rates = [float(cell) for cell in column(page, page.locator("#leaderboard th").all_text_contents().index("lr") + 1)]
     assert 0 < len(rates) < 24
     assert min(rates) > 1e-3
@@ -170,6 +175,40 @@ def test_a_phone_scrolls_tables_but_not_the_page_sideways(open_report, folder):
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide == 360
     assert page.locator("#leaderboard .scroll").evaluate("box => box.scrollWidth > box.clientWidth")
+
+
+def test_a_phone_shows_pictures_as_large_as_they_can_be_read(open_report, folder):
+    page = open_report(folder, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    picture = page.locator(".picture").first
+    assert picture.locator("img").evaluate("image => image.clientWidth") == 44 * 15  # rem of 15 pixels
+    assert picture.evaluate("box => box.scrollWidth > box.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_parallel_coordinates_follow_the_window_and_keep_the_chosen_range(open_report, folder):
+    page = open_report(folder, viewport={"width": 1280, "height": 900})
+    choose_upper_third(page, 1)
+    chosen, off = column(page, 2), page.locator("#parallel path.off").count()
+    assert off > 0
+    for width in (900, 1500):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(
+            "() => { const box = document.querySelector('.parallel');"
+            " return box.firstChild.clientWidth === Math.max(box.clientWidth, 5 * 104); }"
+        )
+        assert page.locator("#parallel path.off").count() == off
+        assert page.locator("#parallel .range").nth(1).evaluate("range => Number(range.getAttribute('height'))") > 50
+        assert column(page, 2) == chosen
+    page.click("#leaderboard .clear")
+    assert page.locator("#parallel path.off").count() == 0
+
+
+def test_numbers_at_the_axes_are_of_one_size(open_report, folder):
+    page = open_report(folder)
+    sizes = page.locator(".xtick text, .ytick text").evaluate_all(
+        "all => all.map((one) => getComputedStyle(one).fontSize)"
+    )
+    assert set(sizes) == {"12px"}
 
 
 def test_printing_opens_what_is_folded(open_report, tmp_path):
