@@ -48,7 +48,7 @@ def importances(seen: Seen, place: int) -> Chart:
     for bars in figure["data"]:
         bars["marker"] = {"color": "var(--accent)"}
     names = [name for bars in figure["data"] for name in bars["y"]]
-    shown = [escaped(cut(html.unescape(name))) for name in names]
+    shown = list(map(_short, names))
     figure["layout"] = {
         "xaxis": {"title": {"text": "importance"}, "rangemode": "tozero"},
         "yaxis": {"automargin": True, "tickvals": names, "ticktext": shown},
@@ -74,8 +74,12 @@ def _slice(seen: Seen, study: optuna.Study, label: str, target_name: str) -> Cha
     axis = figure["layout"]["xaxis"]
     if axis.get("type") == "log" and feasible["x"]:
         axis |= _ticks(min(feasible["x"]), max(feasible["x"]))
+    for side in ("xaxis", "yaxis"):
+        figure["layout"][side]["title"]["text"] = _short(figure["layout"][side]["title"]["text"])
     if "categoryarray" in axis:
-        axis |= {"categoryarray": _unquoted(axis["categoryarray"]), "automargin": True}
+        choices = _unquoted(axis["categoryarray"])
+        axis |= {"categoryarray": choices, "tickvals": choices, "ticktext": list(map(_short, choices))}
+        axis["automargin"] = True
         feasible["x"] = _unquoted(feasible["x"])
     infeasible = _infeasible(seen, study, label)
     figure["data"] = ([infeasible] if infeasible["x"] else []) + [feasible]
@@ -112,6 +116,11 @@ def _pruned(seen: Seen, place: int) -> Figure:
 def _numbers(seen: Seen, places: Iterable[int]) -> list[int]:
     """The trials at these places: Optuna counts from 0 without gaps."""
     return [seen.sweep.trials[place].number for place in places]
+
+
+def _short(shown: str) -> str:
+    """Of what is escaped already."""
+    return escaped(cut(html.unescape(shown)))
 
 
 def _unquoted(choices: Iterable[str]) -> list[str]:

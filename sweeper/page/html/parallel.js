@@ -20,8 +20,12 @@ function svg(name, attributes = {}, words = "") {
 function parallel(box) {
   const { axes, lines } = JSON.parse(box.closest("figure").querySelector("script").textContent);
   box.dataset.width = box.clientWidth;
-  const width = Math.max(box.clientWidth, axes.length * 104);
-  const height = 330, top = 34, bottom = 34, side = 62;
+  const longest = (texts) => Math.max(0, ...texts.map((words) => words.length));
+  const titles = 7 * longest(axes.map((axis) => axis.label)) + 10; // pixels
+  const ticks = 6 * longest(axes[0].ticks.map(([, words]) => words)) + 14; // to the left of the first axis
+  const side = Math.max(62, titles / 2, ticks);
+  const width = Math.max(box.clientWidth, 2 * side + (axes.length - 1) * Math.max(104, titles));
+  const height = 330, top = 34, bottom = 34;
   const x = (axis) => side + (axis * (width - 2 * side)) / Math.max(axes.length - 1, 1);
   const y = (place) => (place === null ? height - 12 : top + (1 - place) * (height - top - bottom));
   const picture = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}` });

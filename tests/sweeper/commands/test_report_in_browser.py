@@ -1,6 +1,7 @@
 """Reports in a real headless Chromium, that of the system: what they draw, and how they answer."""
 
 import shutil
+from itertools import pairwise
 
 import pytest
 
@@ -194,7 +195,7 @@ def test_parallel_coordinates_follow_the_window_and_keep_the_chosen_range(open_r
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_function(
             "() => { const box = document.querySelector('.parallel');"
-            " return box.firstChild.clientWidth === Math.max(box.clientWidth, 5 * 104); }"
+            " return box.firstChild.clientWidth === Math.max(box.clientWidth, 2 * 62 + 4 * 104); }"
         )
         assert page.locator("#parallel path.off").count() == off
         assert page.locator("#parallel .range").nth(1).evaluate("range => Number(range.getAttribute('height'))") > 50
@@ -306,3 +307,25 @@ def test_what_the_reader_sees_is_drawn_first(open_report, folder):
     drawn = open_report(folder, at="#curves", before=watch).evaluate("order")
     assert drawn[0] == "curves"
     assert {"history", "importance", "slices"} <= set(drawn)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_long_names_overlap_nothing_and_leave_room_for_what_they_name(open_report, tmp_path, width):
+    page = open_report(
+        named(tmp_path / "long", "a_name_that_goes_on_and_on_for_ever"), viewport={"width": width, "height": 900}
+    )
+    titles = page.locator("#parallel .title").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect().toJSON())"
+    )
+    picture = page.locator("#parallel svg").bounding_box()
+    assert picture["x"] <= titles[0]["left"]
+    assert titles[-1]["right"] <= picture["x"] + picture["width"]
+    assert all(one["right"] < other["left"] for one, other in pairwise(titles))
+    for chart in page.locator("#importance .plot, #slices .plot").all():
+        plot = chart.locator(".plotclip rect").first.evaluate("plot => plot.getBBox().toJSON()")
+        assert min(plot["width"], plot["height"]) > 80
+        box = chart.bounding_box()
+        for title in chart.locator(".xtitle, .ytitle").all():
+            inside = title.bounding_box()
+            assert box["y"] <= inside["y"]
+            assert inside["y"] + inside["height"] <= box["y"] + box["height"]
