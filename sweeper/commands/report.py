@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sweeper.errors import ConfigError
-from sweeper.page import board, head, page, retrace, sections, seen
+from sweeper.page import board, failures, head, page, retrace, sections, seen
 from sweeper.page.seen import Seen
 from sweeper.records import sweeps
 
@@ -31,7 +31,8 @@ def run(args: Namespace) -> int:
     _check_ours(out)
     found = seen.look(folder)
     _write(out, html(found))
-    print(f"{len(found.sweep.trials):,} trials of {found.sweep.id} -> {out}")
+    trials = len(found.sweep.trials)
+    print(f"{trials:,} trial{'' if trials == 1 else 's'} of {found.sweep.id} -> {out}")
     return 0
 
 
@@ -54,13 +55,15 @@ def _order() -> tuple[sections.Make, ...]:
         sections.slices,
         sections.learning,
         tested.section,
-        sections.failures,
+        failures.section,
         retrace.section,
     )
 
 
 def _check_ours(out: Path) -> None:
     """Raises: ConfigError if something else lies there: only a report is written over."""
+    if out.is_dir():
+        raise ConfigError(f"--out {out} is a folder. Give a file in it: --out {out / NAME}")
     if out.is_symlink() or (out.exists() and not _is_report(out)):
         raise ConfigError(f"--out {out} is there already, and is no report. Move it away, or give another file.")
 

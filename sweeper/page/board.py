@@ -11,7 +11,6 @@ from sweeper import text
 from sweeper.page.page import Cell, Line, Table
 from sweeper.page.seen import Seen
 from sweeper.ranking.standings import Row, Standing
-from sweeper.records import states
 from sweeper.records.record import Trial
 
 FACTS = {"epochs": "epochs", "parameters": "size"}  # with the titles of their columns
@@ -59,12 +58,7 @@ def details(row: Row) -> Details:
 
 
 def state(row: Row) -> Cell:
-    return Cell(row.state, style="state", colour=colour(row.trial.state))
-
-
-def colour(state: str) -> str:
-    """The variable of report.css."""
-    return f"--{states.colour(state)}"
+    return Cell(row.state, style="state", colour=f"--{row.colour}")
 
 
 def _cells(row: Row, seen: Seen, keys: list[str], facts: list[str], models: bool) -> list[Cell]:

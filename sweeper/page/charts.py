@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import html
 import json
+import math
 import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.visualization import plot_optimization_history, plot_param_importances, plot_slice
 
-from sweeper.page.figure import CROSS, Figure, escaped, scatter
+from sweeper.page.figure import CROSS, Figure, cut, escaped, scatter
 from sweeper.page.page import Chart
 from sweeper.page.seen import Seen
 from sweeper.training.pictures import WIDE
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     import optuna
     import plotly.graph_objects as go
 
-OLD_TO_NEW = [[0, "var(--faint)"], [1, "var(--accent)"]]
+OLD_TO_NEW = [[0, "var(--early)"], [1, "var(--accent)"]]
 
 
 def history(seen: Seen, place: int) -> Chart:
@@ -45,13 +47,14 @@ def importances(seen: Seen, place: int) -> Chart:
         figure = _plain(plot_param_importances(seen.studies[place], PedAnovaImportanceEvaluator(), target_name="share"))
     for bars in figure["data"]:
         bars["marker"] = {"color": "var(--accent)"}
+    names = [name for bars in figure["data"] for name in bars["y"]]
+    shown = list(map(_short, names))
     figure["layout"] = {
         "xaxis": {"title": {"text": "importance"}, "rangemode": "tozero"},
-        "yaxis": {"automargin": True},
-        "margin": {"l": 48, "r": 48, "t": 8, "b": 44},
+        "yaxis": {"automargin": True, "tickvals": names, "ticktext": shown},
+        "margin": {"l": 48, "r": 48, "t": 28, "b": 44},
     }
-    parameters = sum(len(bars["y"]) for bars in figure["data"])
-    return Chart(f"Importance of each parameter for {seen.objectives[place]}", figure, height=90 + 26 * parameters)
+    return Chart(f"Importance of each parameter for {seen.objectives[place]}", figure, height=110 + 26 * len(names))
 
 
 def slices(seen: Seen, place: int) -> list[Chart]:
@@ -69,14 +72,27 @@ def _slice(seen: Seen, study: optuna.Study, label: str, target_name: str) -> Cha
     feasible["marker"] = {"color": numbers, "colorscale": OLD_TO_NEW, "size": 6, "showscale": False}
     feasible["hovertemplate"] = "trial %{customdata}<br>%{x}: %{y}<extra></extra>"
     axis = figure["layout"]["xaxis"]
-    if axis.get("type") == "log" and max(feasible["x"], default=0) > WIDE * min(feasible["x"], default=1):
-        axis["dtick"] = 1  # powers of ten: the numbers between them would not have room
+    if axis.get("type") == "log" and feasible["x"]:
+        axis |= _ticks(min(feasible["x"]), max(feasible["x"]))
+    for side in ("xaxis", "yaxis"):
+        figure["layout"][side]["title"]["text"] = _short(figure["layout"][side]["title"]["text"])
     if "categoryarray" in axis:
-        axis |= {"categoryarray": _unquoted(axis["categoryarray"]), "automargin": True}
+        choices = _unquoted(axis["categoryarray"])
+        axis |= {"categoryarray": choices, "tickvals": choices, "ticktext": list(map(_short, choices))}
+        axis["automargin"] = True
         feasible["x"] = _unquoted(feasible["x"])
     infeasible = _infeasible(seen, study, label)
     figure["data"] = ([infeasible] if infeasible["x"] else []) + [feasible]
     return Chart(f"Values by {label}", figure, height=260)
+
+
+def _ticks(low: float, high: float) -> Figure:
+    """Of a logarithmic axis: powers of ten, where it is short also 2 and 5. Plotly has single digits between powers."""
+    if high > WIDE * low:
+        return {"dtick": 1}
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    values = [float(f"{digit}e{exponent}") for exponent in exponents for digit in (1, 2, 5)]
+    return {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}
 
 
 def _infeasible(seen: Seen, study: optuna.Study, label: str) -> Figure:
@@ -100,6 +116,11 @@ def _pruned(seen: Seen, place: int) -> Figure:
 def _numbers(seen: Seen, places: Iterable[int]) -> list[int]:
     """The trials at these places: Optuna counts from 0 without gaps."""
     return [seen.sweep.trials[place].number for place in places]
+
+
+def _short(shown: str) -> str:
+    """Of what is escaped already."""
+    return escaped(cut(html.unescape(shown)))
 
 
 def _unquoted(choices: Iterable[str]) -> list[str]:

@@ -12,8 +12,14 @@ from typing import Any
 from sweeper import text
 
 Figure = dict[str, Any]
+LONGEST = 24  # characters of a name at an axis
 DOT = {"size": 6, "color": "var(--faint)"}
 CROSS = {"size": 7, "color": "var(--dim)", "symbol": "x-thin-open"}
+
+
+def cut(words: str) -> str:
+    """A name as short as an axis has room for."""
+    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
 
 
 def escaped(words: str) -> str:

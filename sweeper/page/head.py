@@ -6,29 +6,34 @@ from collections import Counter
 from datetime import datetime
 
 from sweeper import text
-from sweeper.page import board
 from sweeper.page.page import Head, Tile
 from sweeper.page.seen import Seen
+from sweeper.records import states
 from sweeper.records.record import Trial
 from sweeper.search import constraints
 
 
 def of(seen: Seen, now: datetime) -> Head:
     sweep = seen.sweep
-    words = {row.state: row.trial.state for row in seen.rows}
-    counts = Counter(row.state for row in seen.rows)
-    shares = [(state, count, board.colour(words[state])) for state, count in counts.items()]
-    what = "Sweep" if seen.searched else "Training"
-    return Head(f"{what} {sweep.id}", *_state(seen), _facts(seen, now), _tiles(seen), shares, _notes(seen))
+    counts = Counter((row.state, f"--{row.colour}") for row in seen.rows)
+    shares = [(state, count, colour) for (state, colour), count in counts.items()]
+    title = f"{_what(seen)} {sweep.id}"
+    return Head(title, *_state(seen), _facts(seen, now), _tiles(seen), shares, _notes(seen))
+
+
+def _what(seen: Seen) -> str:
+    return "Sweep" if seen.searched else "Training"
 
 
 def _state(seen: Seen) -> tuple[str, str]:
     """In words, and the variable of its colour."""
     if seen.running:
-        return "runs now", board.colour("RUNNING")
-    if seen.sweep.ended is None:
-        return "was killed", board.colour("KILLED")
-    return seen.sweep.ended.state.lower(), board.colour(seen.sweep.ended.state)
+        words, state = "runs now", "RUNNING"
+    elif seen.sweep.ended is None:
+        words, state = "was killed", "KILLED"
+    else:
+        words, state = seen.sweep.ended.state.lower(), seen.sweep.ended.state
+    return words, f"--{states.colour(state)}"
 
 
 def _facts(seen: Seen, now: datetime) -> list[str]:
@@ -47,7 +52,7 @@ def _facts(seen: Seen, now: datetime) -> list[str]:
 
 def _tiles(seen: Seen) -> list[Tile]:
     sweep, best = seen.sweep, seen.best
-    trials = [Tile("trials", str(len(sweep.trials)), f"of {sweep.started.n_trials}")] if seen.searched else []
+    trials = [Tile("trials", f"{len(sweep.trials):,}", f"of {sweep.started.n_trials:,}")] if seen.searched else []
     trained = Tile("trained", text.duration(sum(trial.seconds for trial in sweep.trials)), "in all")
     return [*(_of_best(best, seen) if best and seen.objectives else []), *trials, trained]
 
@@ -64,7 +69,7 @@ def _notes(seen: Seen) -> list[str]:
     """What the reader must know first."""
     sweep, notes = seen.sweep, []
     if seen.running:
-        notes.append(f"The sweep runs: {len(sweep.open)} of its trials are open. Make this page again to see more.")
+        notes.append(f"The {_what(seen).lower()} runs{_open(seen)}. Make this page again to see more.")
     elif sweep.ended is None:
         notes.append("Its process was lost before the end.")
     elif sweep.ended.reason:
@@ -73,3 +78,14 @@ def _notes(seen: Seen) -> list[str]:
         nearest = constraints.reason(seen.best.missed, seen.best.facts)
         notes.append(f"No trial meets the constraints. The nearest one, {seen.best.number}, {nearest}.")
     return notes
+
+
+def _open(seen: Seen) -> str:
+    sweep = seen.sweep
+    if not seen.searched:
+        return ""
+    if sweep.open:
+        return f": {len(sweep.open)} of its trials {'is' if len(sweep.open) == 1 else 'are'} open"
+    if len(sweep.trials) < sweep.started.n_trials:
+        return ": its next trial has not begun"
+    return ": all of its trials have ended, but not what follows them, such as the test of the best network"

@@ -7,19 +7,19 @@ can hold no markup, and the browser is told to run no script but our two.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 from sweeper import text
+from sweeper.page import script
+from sweeper.page.script import TEMPLATES
 from sweeper.secret import without_credentials
 
-TEMPLATES = Path(__file__).parent / "html"
 DIGITS = 7  # of the numbers of a chart
+FIRST = 100  # lines of a filtered table, up to which the browser lays it out before the reader asks for all
 MARK = '<meta name="generator" content="sweeper report">'  # by it a report knows another one
 
 
@@ -138,9 +138,8 @@ def render(head: Head, sections: Sequence[Section], details: dict[int, Any]) -> 
     """details: by trial, what a click on its line shows."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
-    from plotly.offline import get_plotlyjs
 
-    scripts = [_script(words) for words in ((TEMPLATES / "report.js").read_text(encoding="utf-8"), get_plotlyjs())]
+    scripts = script.both()
     templates = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -153,8 +152,9 @@ def render(head: Head, sections: Sequence[Section], details: dict[int, Any]) -> 
     return templates.get_template("report.html").render(
         mark=Markup(MARK),
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-        scripts=[Markup(script) for script in scripts],
-        hashes=" ".join(map(_hash, scripts)),
+        scripts=[Markup(words) for words in scripts],
+        hashes=" ".join(map(script.digest, scripts)),
+        first=FIRST,
         head=head,
         sections=sections,
         details=details,
@@ -184,12 +184,3 @@ def _shown(value: Any) -> Any:
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return "" if value is None else value
     return "\n".join(map(text.printable, without_credentials(value).split("\n")))
-
-
-def _script(words: str) -> str:
-    """As a browser reads it."""
-    return words.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _hash(script: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

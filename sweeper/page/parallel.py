@@ -14,13 +14,14 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from sweeper import text
 from sweeper.page import frozen
+from sweeper.page.figure import cut
 from sweeper.page.page import Parallel
 from sweeper.page.seen import Seen
 from sweeper.records.record import Trial
 
 LINES = 1000  # the best ones
 TICKS = 5  # of numbers
-CATEGORIES, LONGEST = 20, 24  # named on an axis, characters of such a name
+CATEGORIES = 20  # named on an axis
 
 
 def coordinates(seen: Seen, place: int) -> Parallel:
@@ -33,7 +34,7 @@ def coordinates(seen: Seen, place: int) -> Parallel:
     columns.append(_numbers([trial.values[place] for trial in trials], log=False))
     labels = [*text.names(keys), seen.objectives[place]]
     axes = [
-        {"label": label, "ticks": ticks, "gaps": None in places}
+        {"label": cut(label), "ticks": ticks, "gaps": None in places}
         for label, (places, ticks) in zip(labels, columns, strict=True)
     ]
     lines = [
@@ -73,7 +74,7 @@ def _categories(values: Sequence[str | None], choices: Sequence[Any]) -> tuple[l
     """choices: may repeat."""
     known = list(dict.fromkeys([*map(str, choices), *(value for value in values if value is not None)]))
     places = {choice: place / max(len(known) - 1, 1) for place, choice in enumerate(known)}
-    ticks = [[place, choice[:LONGEST]] for choice, place in places.items()]
+    ticks = [[place, cut(choice)] for choice, place in places.items()]
     return [places.get(value) for value in values], ticks[:: math.ceil(len(known) / CATEGORIES)]
 
 

@@ -14,7 +14,8 @@ from sweeper.records import sweeps
 def section(seen: Seen) -> Section:
     sweep, best = seen.sweep, seen.best
     name = shlex.quote(sweeps.name(sweep.folder))
-    found = [Command("the whole sweep, as it was typed" if seen.searched else "as it was typed", sweep.started.command)]
+    typed = Command("the whole sweep, as it was typed" if seen.searched else "as it was typed", sweep.started.command)
+    found = [typed] if typed.line else []
     if seen.searched and best:
         found.append(Command(f"the best trial alone, {best.number}", best.command))
     found.append(Command("its leaderboard", f"python -m sweeper leaderboard --sweep {name}"))

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sweeper import text
 from sweeper.page import board
-from sweeper.page.page import Cell, Grid, Line, Panel, Section, Table, Words
+from sweeper.page.page import Grid, Panel, Section, Words
 from sweeper.page.seen import Seen
-from sweeper.records import states
-from sweeper.records.record import Trial
-from sweeper.search import constraints
 
 FEW = 10  # finished trials, from which on their best tenth is one
-MOST = 40  # trials that are listed
 
 Make = Callable[[Seen], Section | None]  # a section
 
@@ -33,6 +28,8 @@ def leaderboard(seen: Seen) -> Section:
 def history(seen: Seen) -> Section | None:
     from sweeper.page import charts
 
+    if seen.searched and not seen.sweep.finished:
+        return Section("history", "History", [Words(f"No trial has finished: {_counted(seen)}.")])
     lead = "The value of each finished trial in the order of their start, and the best one until then."
     return _by_objective(seen, "history", "History", lead, lambda place: [charts.history(seen, place)])
 
@@ -40,12 +37,11 @@ def history(seen: Seen) -> Section | None:
 def front(seen: Seen) -> Section | None:
     from sweeper.page import front
 
-    if len(seen.objectives) < 2:
+    if len(seen.objectives) < 2 or not seen.sweep.finished:
         return None
     best = seen.front
     if not best:
-        why = "No finished trial meets the constraints." if seen.sweep.finished else "No trial has finished."
-        return Section("front", "Pareto front", [Words(why)])
+        return Section("front", "Pareto front", [Words("No finished trial meets the constraints.")])
     lead = f"No other trial beats these in every objective: {', '.join(str(trial.number) for trial in best)}."
     return Section("front", "Pareto front", [Grid(front.charts(seen), wide=True)], lead)
 
@@ -63,7 +59,7 @@ def importance(seen: Seen) -> Section | None:
         "How much the best tenth of the finished trials differs from all of them in each parameter (PED-ANOVA). The "
         "shares of all add up to 1."
     )
-    return _by_objective(seen, "importance", "Parameter importance", lead, drawn)
+    return _by_parameter(seen, "importance", "Parameter importance", lead, drawn)
 
 
 def coordinates(seen: Seen) -> Section | None:
@@ -76,14 +72,14 @@ def coordinates(seen: Seen) -> Section | None:
     lead = "A line a finished trial; the stronger its colour, the better it was."
     if len(seen.sweep.finished) > parallel.LINES:
         lead += f" The best {parallel.LINES:,} of {len(seen.sweep.finished):,}."
-    return _by_objective(seen, "parallel", "Parallel coordinates", lead, drawn)
+    return _by_parameter(seen, "parallel", "Parallel coordinates", lead, drawn)
 
 
 def slices(seen: Seen) -> Section | None:
     from sweeper.page import charts
 
     lead = "The values of the finished trials by each parameter alone; the stronger the colour, the later the trial."
-    return _by_objective(seen, "slices", "Slices", lead, lambda place: [Grid(charts.slices(seen, place))])
+    return _by_parameter(seen, "slices", "Slices", lead, lambda place: [Grid(charts.slices(seen, place))])
 
 
 def learning(seen: Seen) -> Section:
@@ -101,44 +97,15 @@ def learning(seen: Seen) -> Section:
     return Section("curves", title, blocks)
 
 
-def failures(seen: Seen) -> Section | None:
-    failed: dict[tuple[str, str], list[Trial]] = {}
-    for trial in seen.sweep.trials:
-        if trial.state in (*states.FAILURES, "CRASHED") or trial.missed:
-            reason = trial.reason or constraints.reason(trial.missed, trial.facts)
-            kind = "infeasible" if trial.state == "FINISHED" else states.label(trial.state)
-            failed.setdefault((kind, text.first_line(reason) or "no reason was told"), []).append(trial)
-    if not failed:
-        return Section("failures", "Failures", [Words("None.")]) if len(seen.sweep.trials) > 1 else None
-    lines = [
-        Line(
-            (
-                Cell(kind, style="state", colour=board.colour(trials[0].state)),
-                Cell(str(len(trials)), len(trials), "number"),
-                Cell(reason, style="long"),
-                Cell(_listed(trials), style="long"),
-            )
-        )
-        for (kind, reason), trials in sorted(failed.items(), key=lambda item: -len(item[1]))
-    ]
-    head = (Cell("state"), Cell("trials", style="number"), Cell("reason"), Cell("which"))
-    lead = "A click on such a trial in the leaderboard shows its whole reason."
-    return Section("failures", "Failures", [Table("Failed trials by their reason", head, lines)], lead)
-
-
-def _listed(trials: Sequence[Trial]) -> str:
-    more = f" and {len(trials) - MOST} more" if len(trials) > MOST else ""
-    return ", ".join(str(trial.number) for trial in trials[:MOST]) + more
+def _by_parameter(seen: Seen, id: str, title: str, lead: str, drawn: Callable[[int], Sequence[Any]]) -> Section | None:
+    """Where a finished trial has one. That none has finished, the history says."""
+    return _by_objective(seen, id, title, lead, drawn) if any(trial.params for trial in seen.ranked) else None
 
 
 def _by_objective(seen: Seen, id: str, title: str, lead: str, drawn: Callable[[int], Sequence[Any]]) -> Section | None:
     """A panel an objective where there are several. drawn: place of an objective -> its blocks."""
     if not seen.searched:
         return None
-    if not seen.sweep.finished:
-        return Section(id, title, [Words(f"No trial has finished: {_counted(seen)}.")])
-    if not any(trial.params for trial in seen.ranked):
-        return Section(id, title, [Words("No parameter was searched.")])
     found = [
         drawn(place) if seen.measured(place) else [Words("No trial has a finite value.")]
         for place in range(len(seen.objectives))

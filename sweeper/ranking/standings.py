@@ -12,7 +12,7 @@ from typing import Any
 
 from sweeper.records import record
 from sweeper.records.record import Sweep, Trial
-from sweeper.records.states import label
+from sweeper.records.states import colour, label
 from sweeper.search import constraints
 
 _TRAINED = ("finished", "infeasible")  # to their end
@@ -37,6 +37,11 @@ class Row:
         if self.trial.duplicate_of is not None:
             return "duplicate"
         return "infeasible" if self.trial.missed else label(self.trial.state)
+
+    @property
+    def colour(self) -> str:
+        """Of the state, a terminal's name. What misses a constraint is no success."""
+        return "yellow" if self.state == "infeasible" else colour(self.trial.state)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from sweeper import text
 from sweeper.ranking.standings import Row, Standing
-from sweeper.records import states
 
 GAP = 2  # spaces between columns
 
@@ -72,7 +71,7 @@ def table(rows: tuple[Row, ...], width: int) -> Table:
         most = max(len(PARAMS.title), width - taken) if column is PARAMS else None
         grid.add_column(column.title, justify=column.justify, no_wrap=True, overflow="ellipsis", max_width=most)
     for row, line in zip(rows, zip(*(cells[column] for column in shown), strict=True), strict=True):
-        styles = (states.colour(row.trial.state) if column is STATE else "" for column in shown)
+        styles = (row.colour if column is STATE else "" for column in shown)
         grid.add_row(*map(Text, line, styles))
     return grid
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -27,6 +28,8 @@ class Parsed(HTMLParser):
     def __init__(self, html):
         super().__init__()
         self.elements, self.data, self.words, self.sections, self.addresses = [], [], "", {}, []
+        self.colours = {}  # by the words that have them
+        self._colour = None
         self._open = None
         self.feed(html)
 
@@ -34,13 +37,22 @@ class Parsed(HTMLParser):
         self.elements.append((tag, sorted(name for name, _ in attributes)))
         self._open = tag
         known = dict(attributes)
+        self._colour = re.search(r"--colour: var\((.+?)\)", known.get("style") or "")
+        if self._colour and known.get("title"):
+            self._coloured(known["title"])
         if tag == "script" and known.get("type") == "application/json":
             self._open = "data"
         if tag == "section":
             self.sections[known["id"]] = ""
         self.addresses += [value for name, value in attributes if name in ("src", "href", "action")]
 
+    def _coloured(self, words):
+        words = words.strip().lstrip("0123456789, ")
+        self.colours.setdefault(words, set()).add(self._colour.group(1))
+
     def handle_data(self, data):
+        if self._colour:
+            self._coloured(data)
         if self._open == "data":
             self.data.append(json.loads(data))
         elif self._open not in ("script", "style"):
@@ -49,7 +61,7 @@ class Parsed(HTMLParser):
                 self.sections[list(self.sections)[-1]] += data
 
     def handle_endtag(self, tag):
-        self._open = None
+        self._open = self._colour = None
 
 
 def made(folder):
@@ -207,6 +219,7 @@ def test_without_a_finished_trial_the_page_says_what_it_cannot_show(write_sweep,
     assert "leaderboard" in found.sections
     if outcomes:
         assert "No trial has finished: 1 pruned, 1 failed." in found.sections["history"]
+        assert not {"importance", "parallel", "slices"} & found.sections.keys()  # they would say it again
     else:
         assert "No trial has begun." in found.sections["leaderboard"]
     assert "No trial has finished." in found.sections["network"]
@@ -236,8 +249,47 @@ def test_a_sweep_that_runs_is_told_from_one_that_was_killed(tmp_path):
         running = made(folder)
     finally:
         holding.close()
-    assert "The sweep runs: 1 of its trials are open" in running.words
+    assert "The sweep runs: 1 of its trials is open." in running.words
     assert "hydra.sweeper.resume=" not in running.sections["reproduce"]
+
+
+def test_a_sweep_whose_trials_have_all_ended_says_that_it_still_runs(tmp_path):
+    folder = write(tmp_path / "closing", 12)
+    holding = Journal(folder)
+    try:
+        words = made(folder).words
+    finally:
+        holding.close()
+    assert "The sweep runs: all of its trials have ended, but not what follows them" in words
+
+
+def test_a_sweep_without_parameters_has_a_history_and_no_section_of_parameters(tmp_path):
+    folder = tmp_path / "seeds"
+    journal = Journal(folder)
+    journal.write(SweepStarted("seeds", "", "value", ("maximize",), 3, None, 1e9))
+    for number in range(3):
+        journal.write(TrialStarted(number, 0, {}, "", str(number), 1e9))
+        journal.write(TrialEnded(number, "FINISHED", (0.1 * number,), None, {}, 1e9))
+    journal.close()
+    found = made(folder)
+    assert not {"importance", "parallel", "slices"} & found.sections.keys()
+    assert any("value" in figure["layout"]["yaxis"]["title"]["text"] for figure in found.data if "data" in figure)
+
+
+def test_what_misses_a_constraint_has_not_the_colour_of_what_finished(searched):
+    """In the bar, the legend, the leaderboard and the failures."""
+    assert searched.colours["finished"] == {"--green"}
+    assert searched.colours["infeasible"] == {"--yellow"}
+
+
+def test_a_long_name_leaves_room_for_the_bars_of_importance(tmp_path):
+    name = "a_name_of_a_parameter_that_goes_on_and_on_<b>"
+    found = made(named(tmp_path / "long", name))
+    axes = [figure["layout"]["yaxis"] for figure in found.data if "data" in figure]
+    (bars,) = (axis["ticktext"] for axis in axes if "ticktext" in axis)
+    assert bars == ["a_name_of_a_parameter_t…"] * 2
+    (parallel,) = (figure for figure in found.data if "axes" in figure)
+    assert all(len(axis["label"]) <= 24 for axis in parallel["axes"])
 
 
 @pytest.mark.parametrize("damage", [None, b"{{{\n{}\n", b""])
@@ -335,7 +387,7 @@ def test_any_values_of_a_sweep_make_a_page(tmp_path_factory, trials):
 def test_the_page_lies_in_the_sweeps_folder_unless_another_place_is_given(write_sweep, capsys):
     folder = write_sweep("monday", ("FINISHED", 0.7))
     assert run() == 0
-    assert f"1 trials of monday -> {folder / report.NAME}" in capsys.readouterr().out
+    assert f"1 trial of monday -> {folder / report.NAME}" in capsys.readouterr().out
     assert run("--sweep", "monday", "--out", "other.html") == 0
     assert page.MARK in Path("other.html").read_text()[:2000]
     assert run("--out", "other.html") == 0
@@ -350,6 +402,14 @@ def test_only_a_report_is_written_over(write_sweep, tmp_path):
             run("--out", out)
     assert Path("thesis.html").read_text() == "three years of work"
     assert not Path("elsewhere.html").exists()
+
+
+def test_a_folder_is_no_place_for_a_page(write_sweep, tmp_path):
+    write_sweep("monday", ("FINISHED", 0.7))
+    with pytest.raises(
+        ConfigError, match=f"--out {tmp_path} is a folder. Give a file in it: --out {tmp_path}/report.html"
+    ):
+        run("--out", str(tmp_path))
 
 
 def test_an_unknown_sweep_is_an_error_for_the_user(write_sweep):

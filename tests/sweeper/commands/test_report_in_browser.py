@@ -1,6 +1,7 @@
 """Reports in a real headless Chromium, that of the system: what they draw, and how they answer."""
 
 import shutil
+from itertools import pairwise
 
 import pytest
 
@@ -42,15 +43,17 @@ def open_report(browser, tmp_path):
     """Makes the report of a folder and opens it. Afterwards: no message of the browser's, no request but the page's."""
     trouble, requests = [], []
 
-    def open_report(folder, **options):
+    def open_report(folder, *, at="", before="", **options):
+        """at: where in the page; before: a script that runs first."""
         path = tmp_path / "report.html"
         path.write_text(report.html(seen.look(folder)), encoding="utf-8")
         page = browser.new_context(**options).new_page()
+        page.add_init_script(before)
         page.on("console", lambda message: trouble.append(message.text) if message.type != "log" else None)
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on("dialog", lambda dialog: trouble.append(dialog.message))
         page.on("request", lambda request: requests.append(request.url))
-        page.goto(path.as_uri())
+        page.goto(path.as_uri() + at)
         page.wait_for_selector(DRAWN, state="attached")
         return page
 
@@ -65,6 +68,18 @@ def column(page, number, table="#leaderboard"):
     """The cells of a column, from 1, of the lines that can be seen."""
     lines = page.locator(f"{table} tbody tr:not([hidden]):not(.more) td:nth-child({number})")
     return [words.strip() for words in lines.all_text_contents()]
+
+
+def choose_upper_third(page, axis):
+    """Of an axis of the parallel coordinates, with the mouse."""
+    grip = page.locator("#parallel .grip").nth(axis)
+    grip.scroll_into_view_if_needed()
+    box = grip.bounding_box()
+    x = box["x"] + box["width"] / 2
+    page.mouse.move(x, box["y"] + 1)
+    page.mouse.down()
+    page.mouse.move(x, box["y"] + box["height"] / 3, steps=4)
+    page.mouse.up()
 
 
 def test_every_chart_is_drawn_and_every_picture_shown(open_report, folder):
@@ -133,14 +148,7 @@ def test_a_click_on_a_point_opens_its_trial(open_report, folder):
 
 def test_a_range_of_an_axis_chooses_the_trials_of_the_leaderboard(open_report, folder):
     page = open_report(folder)
-    grip = page.locator("#parallel .grip").nth(1)  # the learning rate
-    grip.scroll_into_view_if_needed()
-    box = grip.bounding_box()
-    x = box["x"] + box["width"] / 2
-    page.mouse.move(x, box["y"] + 1)
-    page.mouse.down()
-    page.mouse.move(x, box["y"] + box["height"] / 3, steps=4)
-    page.mouse.up()
+    choose_upper_third(page, 1)  # the learning rate
     rates = [float(cell) for cell in column(page, page.locator("#leaderboard th").all_text_contents().index("lr") + 1)]
     assert 0 < len(rates) < 24
     assert min(rates) > 1e-3
@@ -170,6 +178,40 @@ def test_a_phone_scrolls_tables_but_not_the_page_sideways(open_report, folder):
     assert page.locator("#leaderboard .scroll").evaluate("box => box.scrollWidth > box.clientWidth")
 
 
+def test_a_phone_shows_pictures_as_large_as_they_can_be_read(open_report, folder):
+    page = open_report(folder, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    picture = page.locator(".picture").first
+    assert picture.locator("img").evaluate("image => image.clientWidth") == 44 * 15  # rem of 15 pixels
+    assert picture.evaluate("box => box.scrollWidth > box.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_parallel_coordinates_follow_the_window_and_keep_the_chosen_range(open_report, folder):
+    page = open_report(folder, viewport={"width": 1280, "height": 900})
+    choose_upper_third(page, 1)
+    chosen, off = column(page, 2), page.locator("#parallel path.off").count()
+    assert off > 0
+    for width in (900, 1500):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(
+            "() => { const box = document.querySelector('.parallel');"
+            " return box.firstChild.clientWidth === Math.max(box.clientWidth, 2 * 62 + 4 * 104); }"
+        )
+        assert page.locator("#parallel path.off").count() == off
+        assert page.locator("#parallel .range").nth(1).evaluate("range => Number(range.getAttribute('height'))") > 50
+        assert column(page, 2) == chosen
+    page.click("#leaderboard .clear")
+    assert page.locator("#parallel path.off").count() == 0
+
+
+def test_numbers_at_the_axes_are_of_one_size(open_report, folder):
+    page = open_report(folder)
+    sizes = page.locator(".xtick text, .ytick text").evaluate_all(
+        "all => all.map((one) => getComputedStyle(one).fontSize)"
+    )
+    assert set(sizes) == {"12px"}
+
+
 def test_printing_opens_what_is_folded(open_report, tmp_path):
     directions = ("maximize", "minimize")
     page = open_report(write(tmp_path / "both", 30, directions=directions, metric="val_accuracy,mflops"))
@@ -195,10 +237,95 @@ def test_markup_of_a_stranger_is_shown_as_text(open_report, tmp_path):
     assert any("<b>x</b>" in words for words in shown)
 
 
-def test_a_thousand_trials_are_drawn(open_report, tmp_path):
-    page = open_report(write(tmp_path / "many", 1000))
-    assert len(column(page, 1)) == 1000
+@pytest.fixture(scope="module")
+def thousand(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("multirun") / "many", 1000)
+
+
+def test_of_a_thousand_trials_the_first_are_laid_out_until_the_reader_asks_for_all(open_report, thousand):
+    page = open_report(thousand)
     assert page.locator("#parallel path").count() > 500
     assert page.locator(".plot:not([data-drawn])").count() == 0
+    assert column(page, 1) == [str(rank) for rank in range(1, 101)]
+    page.get_by_role("button", name="Show all 1,000").click()
+    assert len(column(page, 1)) == 1000
+    assert not page.locator("#leaderboard .rest").is_visible()
+
+
+def test_sorting_and_filtering_are_over_all_trials(open_report, thousand):
+    page = open_report(thousand)
     page.locator("#leaderboard th button").nth(1).click()
-    assert column(page, 2)[:3] == ["0", "1", "2"]
+    assert column(page, 2) == [str(trial) for trial in range(100)]
+    page.locator("#leaderboard th button").nth(1).click()
+    assert column(page, 2) == [str(trial) for trial in range(999, 899, -1)]
+    page.fill("#leaderboard input", "diverged")
+    assert page.locator("#leaderboard output").text_content() == "100 of 1,000 trials"
+    assert column(page, 2) == [str(trial) for trial in range(999, 0, -10)]
+    page.fill("#leaderboard input", "finished")
+    assert column(page, 2)[:2] == ["995", "994"]
+    page.get_by_role("button", name="Show all 600").click()
+    assert len(column(page, 2)) == 600
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda page: page.keyboard.press("Control+f"),
+        lambda page: page.evaluate("dispatchEvent(new Event('blur'))"),
+        lambda page: page.evaluate("dispatchEvent(new Event('beforeprint'))"),
+    ],
+    ids=["search by a key", "search by the menu", "print"],
+)
+def test_the_browsers_own_search_and_its_printer_see_all_trials(open_report, thousand, act):
+    page = open_report(thousand)
+    act(page)
+    assert len(column(page, 1)) == 1000
+
+
+def test_a_click_on_a_point_opens_its_trial_also_where_it_was_not_laid_out(open_report, thousand):
+    page = open_report(thousand)
+    assert page.locator("tr[data-trial='999']").is_hidden()
+    page.evaluate("show(999)")
+    assert page.locator("tr[data-trial='999'] + tr.more").is_visible()
+
+
+def test_without_scripts_every_trial_is_in_the_leaderboard(browser, thousand, tmp_path):
+    (tmp_path / "report.html").write_text(report.html(seen.look(thousand)), encoding="utf-8")
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto((tmp_path / "report.html").as_uri())
+    assert page.locator("#leaderboard tbody tr").last.is_visible()
+    assert not page.locator("#leaderboard .rest").is_visible()
+    page.context.close()
+
+
+def test_what_the_reader_sees_is_drawn_first(open_report, folder):
+    watch = """
+        window.order = [];
+        new MutationObserver((changes) => order.push(...changes.map(({ target }) => target.closest("section")?.id)))
+            .observe(document, { subtree: true, attributes: true, attributeFilter: ["data-drawn"] });
+    """
+    drawn = open_report(folder, at="#curves", before=watch).evaluate("order")
+    assert drawn[0] == "curves"
+    assert {"history", "importance", "slices"} <= set(drawn)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_long_names_overlap_nothing_and_leave_room_for_what_they_name(open_report, tmp_path, width):
+    page = open_report(
+        named(tmp_path / "long", "a_name_that_goes_on_and_on_for_ever"), viewport={"width": width, "height": 900}
+    )
+    titles = page.locator("#parallel .title").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect().toJSON())"
+    )
+    picture = page.locator("#parallel svg").bounding_box()
+    assert picture["x"] <= titles[0]["left"]
+    assert titles[-1]["right"] <= picture["x"] + picture["width"]
+    assert all(one["right"] < other["left"] for one, other in pairwise(titles))
+    for chart in page.locator("#importance .plot, #slices .plot").all():
+        plot = chart.locator(".plotclip rect").first.evaluate("plot => plot.getBBox().toJSON()")
+        assert min(plot["width"], plot["height"]) > 80
+        box = chart.bounding_box()
+        for title in chart.locator(".xtitle, .ytitle").all():
+            inside = title.bounding_box()
+            assert box["y"] <= inside["y"]
+            assert inside["y"] + inside["height"] <= box["y"] + box["height"]
