@@ -23,9 +23,11 @@ from sweeper.training.schedule import Schedule
 from sweeper.training.trainer import AUTO, PRECISIONS, Trainer
 
 if TYPE_CHECKING:
+    from sweeper.training.parts import Parts
     from sweeper.training.pipeline import Batches
-    from sweeper.training.program import Parts, Program
+    from sweeper.training.program import Program
     from sweeper.training.rates import Rates
+    from sweeper.training.structure import Structure
 
 HPARAMS = {"lr": (0.0, math.inf), "dropout": (0.0, 1.0), "weight_decay": (0.0, math.inf)}  # from, to below
 
@@ -84,7 +86,7 @@ def run(
     data, net, batches = start.data, start.parts.net, start.batches
     origin.write(folder, origin.here(data))
     programs = Programs() if kept is None else kept.setdefault("programs", Programs())
-    program = programs.take(start.parts, batches.steps)
+    program = programs.take(structure(cfg, start), start.parts, batches.steps)
     told, save = _told_to(start.schedule, program.rates, report), partial(checkpoint.write, folder)
     fitted = fit.fit(program, batches, trainer, metric, told, saved, save)
     net.set_weights(fitted.weights)
@@ -142,11 +144,11 @@ def settled(cfg: DictConfig, trainer: Trainer) -> Trainer:
 def prepare(cfg: DictConfig, trainer: Trainer) -> Start:
     """Raises: as `make` and `dataset`, and ConfigError for two kinds of averages at once."""
     from sweeper.training import fit, pipeline, rates, speed
-    from sweeper.training.program import Parts
+    from sweeper.training.parts import Parts
 
     fit.reset(cfg.seed, trainer.precision)
     data = instances.dataset(cfg)
-    net = instances.make(cfg, "model", input_shape=data.input_shape, num_classes=data.num_classes)
+    net = instances.network(cfg, data.input_shape, data.num_classes)
     batches = pipeline.batches(data, trainer, instances.make(cfg, "augment"), cfg.seed)
     if trainer.steps_per_execution == AUTO:
         at_once = speed.steps_at_once(costs.mflops(net), trainer.batch_size, instances.cache_folder(cfg))
@@ -156,6 +158,14 @@ def prepare(cfg: DictConfig, trainer: Trainer) -> Start:
     rate = rates.Rates(rates.table(schedule, steps))
     parts = Parts(net, instances.make(cfg, "optimizer", learning_rate=rate), rate, trainer)
     return Start(data, batches, schedule, parts)
+
+
+def structure(cfg: DictConfig, start: Start) -> Structure:
+    """What another trial has to have in common with this one for its program to train it, too."""
+    from sweeper.training import structure
+
+    model, optimizer = (instances.keys(cfg, group) for group in ("model", "optimizer"))
+    return structure.of(start.parts, start.batches.steps, model, optimizer, cfg.seed)
 
 
 def is_of(cfg: DictConfig, folder: Path) -> bool:
