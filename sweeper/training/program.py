@@ -58,7 +58,7 @@ class Program:
         """The layer itself or its twin, with the same variables."""
         if twins.has_variable_rate(layer):
             return self._dropouts.setdefault(layer.name, twins.Dropout(layer))
-        return layer
+        return twins.BatchNormalization(layer) if twins.is_fused(layer) else layer
 
 
 class Programs:

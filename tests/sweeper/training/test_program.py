@@ -11,7 +11,7 @@ from tensorflow.python.framework.func_graph import FuncGraph
 
 import sweeper
 from sweeper.config.compose import composed
-from sweeper.training import trial
+from sweeper.training import trial, twins
 from sweeper.training.program import Programs
 
 CONF = Path(sweeper.__file__).parent.parent / "conf"
@@ -23,7 +23,7 @@ OTHER = ["hparams.lr=3e-3", "hparams.dropout=0.2", "hparams.weight_decay=1e-4", 
 LOSSES = """
 import json, sys
 from pathlib import Path
-from sweeper.training import trial
+from sweeper.training import trial, twins
 from sweeper.config.compose import composed
 losses = []
 trial.run(composed(sys.argv[2:]), lambda epoch, value, metrics: losses.append(metrics["loss"]), Path(sys.argv[1]))
@@ -127,6 +127,33 @@ def test_the_traced_network_has_the_weights_of_the_saved_one_in_their_order(tmp_
     losses(tmp_path, kept, *own_networks("residual"))
     (program,) = programs(kept)
     assert [id(weight) for weight in program.model.weights] == [id(weight) for weight in program.net.weights]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["dataset.train_size=100", "trainer.batch_size=30"],
+        ["dataset.train_size=20", "trainer.batch_size=1"],
+        ["trainer.ema=0.9", "trainer.views=2"],
+    ],
+    ids=lambda overrides: overrides[0],
+)
+def test_a_program_trains_like_the_stock_layers(overrides, tmp_path, monkeypatch):
+    assert_trains_like_the_stock_layers(tmp_path, monkeypatch, "model.filters=4", *overrides)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_network_trains_like_its_stock_layers(network, tmp_path, monkeypatch):
+    small_steps = ["optimizer=sgd", "hparams.lr=1e-4"]  # for large ones make much of the last bit
+    assert_trains_like_the_stock_layers(tmp_path, monkeypatch, f"model={network}", *small_steps)
+
+
+def assert_trains_like_the_stock_layers(tmp_path, monkeypatch, *overrides):
+    ours = losses(tmp_path, {}, *overrides)
+    monkeypatch.setattr(twins, "is_fused", lambda layer: False)
+    monkeypatch.setattr(twins, "has_variable_rate", lambda layer: False)
+    assert losses(tmp_path, {}, *overrides) == pytest.approx(ours, rel=1e-4)
 
 
 def test_only_the_most_recent_programs_are_kept(tmp_path):
