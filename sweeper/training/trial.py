@@ -124,9 +124,9 @@ def settled(cfg: DictConfig, trainer: Trainer) -> Trainer:
     from sweeper.training import speed
     from sweeper.training.program import Program
 
-    def seconds(precision: str) -> float:
+    def begun(precision: str) -> tuple[Program, Batches]:
         start = prepare(cfg, replace(trainer, precision=precision, steps_per_execution=1))
-        return speed.seconds_a_step(Program(start.parts, start.batches.steps), start.batches)
+        return Program(start.parts, start.batches.steps), start.batches
 
     folder = instances.cache_folder(cfg)
     if folder is None:
@@ -138,7 +138,7 @@ def settled(cfg: DictConfig, trainer: Trainer) -> Trainer:
     keys = OmegaConf.to_container(cfg.model, resolve=True)
     network = {key: value for key, value in keys.items() if not isinstance(value, float)}  # a rate changes no speed
     work = f"{network}, {trainer.batch_size} images of {shape}"
-    return replace(trainer, precision=speed.precision(work, seconds, folder))
+    return replace(trainer, precision=speed.precision(work, partial(speed.seconds_a_step, begun=begun), folder))
 
 
 def prepare(cfg: DictConfig, trainer: Trainer) -> Start:
