@@ -14,7 +14,7 @@ from rich.table import Table
 from sweeper.config.compose import add_overrides, composed
 from sweeper.errors import ConfigError
 from sweeper.files.costs import Layer, layers, mflops
-from sweeper.training.instances import dataset, make
+from sweeper.training import instances
 
 if TYPE_CHECKING:
     import keras
@@ -39,9 +39,9 @@ def run(args: Namespace) -> int:
     if args.input:
         shape, classes = _shape(args.input), args.classes
     else:
-        data = dataset(cfg)
+        data = instances.dataset(cfg)
         shape, classes = data.input_shape, data.num_classes
-    network = make(cfg, "model", input_shape=shape, num_classes=classes)
+    network = instances.network(cfg, shape, classes)
     console = Console(highlight=False)
     if console.is_terminal:
         console.print(_table(network))

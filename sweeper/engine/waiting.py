@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 _REMEMBERED = 4  # structures a slot: as many programs as it keeps
+_WHOLE = ("seed", "trainer.epochs")  # whole numbers that a program does not hold
 
 
 class Waiting:
@@ -58,4 +59,5 @@ class Waiting:
 
 def _structure(params: Mapping[str, Any]) -> frozenset:
     """What may decide it: anything but a number between others, such as a rate."""
-    return frozenset((key, repr(value)) for key, value in params.items() if not isinstance(value, float))
+    deciding = {key: value for key, value in params.items() if not isinstance(value, float) and key not in _WHOLE}
+    return frozenset((key, repr(value)) for key, value in deciding.items())

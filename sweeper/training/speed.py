@@ -7,11 +7,10 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import tensorflow as tf
@@ -23,28 +22,25 @@ from sweeper.training.program import Program
 NAME = "measured.json"  # in the cache's folder
 FLOAT32 = "float32"
 GAIN = 1.1  # at least, for a precision other than float32: what is hardly faster is not worth its rounding
-STEPS, SECONDS = 20, 0.5  # timed at most; after which no further one is
+STEPS = 20  # of each precision that are timed at most
+SECONDS = 0.5  # for each precision, after which no further step is timed
 EXECUTION = 0.25  # seconds between returns to Python, which then cost about 1 %
 FASTEST = 1e-3  # seconds of a step, however small: a GPU has to be told each operation
-SIDE, SHARE = 1024, 0.5  # of the matrices whose product is timed; of that speed a training reaches on a CPU
-
+SIDE = 1024  # of the matrices whose product is timed
+SHARE = 0.5  # of that product's speed, which a training reaches on a CPU
 
 _log = logging.getLogger(__name__)
 
 
-def precision(work: str, seconds: Callable[[str], float], folder: Path | None) -> str:
+def precision(work: str, seconds: Callable[[Sequence[str]], dict[str, float]], folder: Path | None) -> str:
     """The fastest one for training.
 
-    work: what is trained, as words. seconds: precision -> those of a step, measured.
+    work: what is trained, as words. seconds: precisions -> those of a step in each, measured.
     """
     others = _precisions()
     if not others:
         return FLOAT32
-
-    def measure() -> dict[str, float]:
-        return {FLOAT32: seconds(FLOAT32)} | {each: _if_possible(seconds, each) for each in others}
-
-    measured = _once(f"seconds a step of {work}", measure, folder)
+    measured = _once(f"seconds a step of {work}", lambda: seconds([FLOAT32, *others]), folder)
     gains = {each: measured[FLOAT32] / measured[each] for each in others}
     best = max(gains, key=gains.__getitem__)
     return best if gains[best] >= GAIN else FLOAT32
@@ -56,11 +52,21 @@ def steps_at_once(mflops: float, batch_size: int, folder: Path | None) -> int:
     return max(1, int(EXECUTION / max(FASTEST, 3 * mflops * batch_size / (SHARE * speed))))
 
 
-def seconds_a_step(program: Program, batches: Batches) -> float:
-    """The median of some."""
-    train, images = program.model.make_train_function() or program.model.train_function, iter(batches.train(0))
-    train(images)  # traces
-    return median(_times(lambda: float(train(images)["loss"])))  # a GPU's is there only when it is read
+def seconds_a_step(precisions: Sequence[str], begun: Callable[[str], tuple[Program, Batches]]) -> dict[str, float]:
+    """Of each precision, in turns: other work on the machine then slows all of them. Infinite for one that a layer of
+    the network cannot do.
+
+    begun: precision -> a training in it.
+    """
+    steps = {}
+    for each in precisions:
+        try:
+            steps[each] = _step(*begun(each))
+        except Exception as error:
+            if each == FLOAT32:
+                raise
+            _log.warning("trainer.precision=auto does without %s: %s", each, error)
+    return dict.fromkeys(precisions, math.inf) | _least(steps)
 
 
 def _precisions() -> Sequence[str]:
@@ -72,30 +78,37 @@ def _precisions() -> Sequence[str]:
     return ["mixed_bfloat16"] if hardware.flags() & {"amx_bf16", "avx512_bf16"} else []
 
 
-def _if_possible(seconds: Callable[[str], float], precision: str) -> float:
-    """Infinite for a network with a layer that cannot do it."""
-    try:
-        return seconds(precision)
-    except Exception as error:
-        _log.warning("trainer.precision=auto does without %s: %s", precision, error)
-        return math.inf
+def _step(program: Program, batches: Batches) -> Callable[[], float]:
+    """What does the next step, traced."""
+    train, images = program.model.make_train_function() or program.model.train_function, iter(batches.train(0))
+
+    def step() -> float:
+        return float(train(images)["loss"])  # a GPU's is there only when it is read
+
+    step()
+    return step
 
 
 def _product() -> float:
     matrix = tf.random.stateless_normal((SIDE, SIDE), (0, 0))
-    seconds = min(_times(lambda: tf.reduce_max(tf.matmul(matrix, matrix)).numpy()))
-    return 2 * SIDE**3 / seconds / 1e6
+    times = _least({"product": lambda: tf.reduce_max(tf.matmul(matrix, matrix)).numpy()})
+    return 2 * SIDE**3 / times["product"] / 1e6
 
 
-def _times(once: Callable[[], Any]) -> list[float]:
-    """Seconds of each; the first one, which allocates, is not among them."""
-    once()
-    times: list[float] = []
-    while len(times) < STEPS and sum(times) < SECONDS:
-        began = time.perf_counter()
-        once()
-        times.append(time.perf_counter() - began)
-    return times
+def _least(works: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
+    """Seconds of each, done in turns: the least, which other work on the machine lengthens least."""
+    for work in works.values():
+        work()  # allocates
+    times: dict[str, list[float]] = {name: [] for name in works}
+    began = time.perf_counter()
+    for _ in range(STEPS):
+        for name, work in works.items():
+            start = time.perf_counter()
+            work()
+            times[name].append(time.perf_counter() - start)
+        if time.perf_counter() - began > SECONDS * len(works):
+            break
+    return {name: min(each) for name, each in times.items()}
 
 
 def _once(what: str, measure: Callable[[], Any], folder: Path | None) -> Any:

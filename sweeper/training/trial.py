@@ -24,9 +24,11 @@ from sweeper.training.schedule import Schedule
 from sweeper.training.trainer import AUTO, PRECISIONS, Trainer
 
 if TYPE_CHECKING:
+    from sweeper.training.parts import Parts
     from sweeper.training.pipeline import Batches
-    from sweeper.training.program import Parts, Program
+    from sweeper.training.program import Program
     from sweeper.training.rates import Rates
+    from sweeper.training.structure import Structure
 
 HPARAMS = {"lr": (0.0, math.inf), "dropout": (0.0, 1.0), "weight_decay": (0.0, math.inf)}  # from, to below
 
@@ -87,7 +89,7 @@ def run(
     data, net, batches = start.data, start.parts.net, start.batches
     origin.write(folder, origin.here(data, cfg))
     programs = Programs() if kept is None else kept.setdefault("programs", Programs())
-    program = programs.take(start.parts, batches.steps)
+    program = programs.take(structure(cfg, start, allow), start.parts, batches.steps)
     told, save = _told_to(start.schedule, program.rates, report), partial(checkpoint.write, folder)
     fitted = fit.fit(program, batches, trainer, metric, told, saved, save)
     net.set_weights(fitted.weights)
@@ -125,9 +127,9 @@ def settled(cfg: DictConfig, trainer: Trainer, allow: Sequence[str] = ()) -> Tra
     from sweeper.training import speed
     from sweeper.training.program import Program
 
-    def seconds(precision: str) -> float:
+    def begun(precision: str) -> tuple[Program, Batches]:
         start = prepare(cfg, replace(trainer, precision=precision, steps_per_execution=1), allow)
-        return speed.seconds_a_step(Program(start.parts, start.batches.steps), start.batches)
+        return Program(start.parts, start.batches.steps), start.batches
 
     folder = instances.cache_folder(cfg)
     if folder is None:
@@ -139,18 +141,18 @@ def settled(cfg: DictConfig, trainer: Trainer, allow: Sequence[str] = ()) -> Tra
     keys = OmegaConf.to_container(cfg.model, resolve=True)
     network = {key: value for key, value in keys.items() if not isinstance(value, float)}  # a rate changes no speed
     work = f"{network}, {trainer.batch_size} images of {shape}"
-    return replace(trainer, precision=speed.precision(work, seconds, folder))
+    return replace(trainer, precision=speed.precision(work, partial(speed.seconds_a_step, begun=begun), folder))
 
 
 def prepare(cfg: DictConfig, trainer: Trainer, allow: Sequence[str] = ()) -> Start:
     """allow: as of `run`. Raises: as `make` and `dataset`, and ConfigError for two kinds of averages at once."""
     from sweeper.training import fit, pipeline, rates, speed
-    from sweeper.training.program import Parts
+    from sweeper.training.parts import Parts
 
     fit.reset(cfg.seed, trainer.precision)
     data = instances.dataset(cfg, allow)
     make = partial(instances.make, cfg, allow=allow)
-    net = make("model", input_shape=data.input_shape, num_classes=data.num_classes)
+    net = instances.network(cfg, data.input_shape, data.num_classes, allow)
     batches = pipeline.batches(data, trainer, make("augment"), cfg.seed)
     if trainer.steps_per_execution == AUTO:
         at_once = speed.steps_at_once(costs.mflops(net), trainer.batch_size, instances.cache_folder(cfg))
@@ -160,6 +162,14 @@ def prepare(cfg: DictConfig, trainer: Trainer, allow: Sequence[str] = ()) -> Sta
     rate = rates.Rates(rates.table(schedule, steps))
     parts = Parts(net, make("optimizer", learning_rate=rate), rate, trainer)
     return Start(data, batches, schedule, parts)
+
+
+def structure(cfg: DictConfig, start: Start, allow: Sequence[str] = ()) -> Structure:
+    """What another trial has to have in common with this one for its program to train it, too."""
+    from sweeper.training import structure
+
+    model, optimizer = (instances.keys(cfg, group, allow) for group in ("model", "optimizer"))
+    return structure.of(start.parts, start.batches.steps, model, optimizer, cfg.seed)
 
 
 def is_of(cfg: DictConfig, folder: Path) -> bool:

@@ -29,6 +29,12 @@ def test_a_trial_goes_where_its_structure_is_known(waiting):
     assert taken(waiting, [1, 0], params(8, lr=0.3)) == 0
 
 
+@pytest.mark.parametrize("key", ["seed", "trainer.epochs"])
+def test_a_seed_and_a_count_of_epochs_are_no_structure(waiting, key):
+    assert taken(waiting, [0], {**params(8), key: 1}) == 0
+    assert taken(waiting, [1, 0], {**params(8), key: 2}) == 0
+
+
 def test_a_new_structure_goes_where_nothing_is_known_yet(waiting):
     taken(waiting, [0], params(8))
     assert taken(waiting, [0, 1], params(16)) == 1

@@ -10,7 +10,8 @@ from sweeper.data import Dataset, Split
 from sweeper.errors import ConfigError, Diverged
 from sweeper.training import fit, pipeline
 from sweeper.training.optimizer import ScheduleFreeAdamW
-from sweeper.training.program import Parts, Program
+from sweeper.training.parts import Parts
+from sweeper.training.program import Program
 from sweeper.training.rates import Rates
 from sweeper.training.trainer import PRECISIONS, Trainer
 from sweeper.training.trial import never_stop

@@ -5,15 +5,14 @@ import sys
 from pathlib import Path
 
 import keras
-import numpy as np
 import psutil
 import pytest
 from tensorflow.python.framework.func_graph import FuncGraph
 
 import sweeper
 from sweeper.config.compose import composed
-from sweeper.training import fit, instances, trial
-from sweeper.training.program import Dropout, Programs, structure
+from sweeper.training import trial, twins
+from sweeper.training.program import Programs
 
 CONF = Path(sweeper.__file__).parent.parent / "conf"
 OPTIMIZERS = sorted(file.stem for file in (CONF / "optimizer").glob("*.yaml"))
@@ -24,7 +23,7 @@ OTHER = ["hparams.lr=3e-3", "hparams.dropout=0.2", "hparams.weight_decay=1e-4", 
 LOSSES = """
 import json, sys
 from pathlib import Path
-from sweeper.training import trial
+from sweeper.training import trial, twins
 from sweeper.config.compose import composed
 losses = []
 trial.run(composed(sys.argv[2:]), lambda epoch, value, metrics: losses.append(metrics["loss"]), Path(sys.argv[1]))
@@ -107,32 +106,54 @@ def test_a_program_leaves_no_graph_behind_from_trial_to_trial(tmp_path):
     assert counts[1] == counts[2] == counts[3]
 
 
+@pytest.mark.parametrize("network", ["residual", "operations", "sequential"])
+def test_a_network_of_operations_or_in_a_row_shares_a_program(network, tmp_path, own_networks):
+    own = own_networks(network)
+    reused, fresh = in_reused_and_in_fresh_program(tmp_path, *own)
+    assert reused == pytest.approx(fresh, rel=1e-5)
+
+
+@pytest.mark.parametrize("network", ["name_of_keras", "forgetful_layer"])
+def test_a_trial_trains_with_its_own_constants(network, tmp_path, own_networks):
+    kept = {}
+    losses(tmp_path, kept, *own_networks(network, "k=0.2"), *ONE)
+    reused = losses(tmp_path, kept, *own_networks(network, "k=0.9"), *ONE)
+    fresh = losses(tmp_path, {}, *own_networks(network, "k=0.9"), *ONE)
+    assert reused == pytest.approx(fresh, rel=1e-5)
+
+
+def test_the_traced_network_has_the_weights_of_the_saved_one_in_their_order(tmp_path, own_networks):
+    kept = {}
+    losses(tmp_path, kept, *own_networks("residual"))
+    (program,) = programs(kept)
+    assert [id(weight) for weight in program.model.weights] == [id(weight) for weight in program.net.weights]
+
+
 @pytest.mark.parametrize(
-    "override",
+    "overrides",
     [
-        "model.filters=6",
-        "hparams.dropout=0",
-        "optimizer=sgd",
-        "optimizer.global_clipnorm=1.0",
-        "trainer.batch_size=32",
-        "trainer.precision=mixed_bfloat16",
-        "trainer.ema=0.9",
-        "trainer.views=2",
+        ["dataset.train_size=100", "trainer.batch_size=30"],
+        ["dataset.train_size=20", "trainer.batch_size=1"],
+        ["trainer.ema=0.9", "trainer.views=2"],
     ],
+    ids=lambda overrides: overrides[0],
 )
-def test_another_structure_has_a_program_of_its_own(override):
-    assert structure_of("model.filters=4", override) != structure_of("model.filters=4")
+def test_a_program_trains_like_the_stock_layers(overrides, tmp_path, monkeypatch):
+    assert_trains_like_the_stock_layers(tmp_path, monkeypatch, "model.filters=4", *overrides)
 
 
-@pytest.mark.parametrize("override", ["trainer.label_smoothing=0.1", "schedule=step", "augment=light", "seed=5"])
-def test_what_a_program_does_not_hold_is_no_part_of_its_structure(override):
-    assert structure_of(override) == structure_of()
+@pytest.mark.slow
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_network_trains_like_its_stock_layers(network, tmp_path, monkeypatch):
+    small_steps = ["optimizer=sgd", "hparams.lr=1e-4"]  # for large ones make much of the last bit
+    assert_trains_like_the_stock_layers(tmp_path, monkeypatch, f"model={network}", *small_steps)
 
 
-def structure_of(*overrides):
-    cfg = composed([*SMALL, *overrides])
-    start = trial.prepare(cfg, instances.make(cfg, "trainer"))
-    return structure(start.parts, start.batches.steps)
+def assert_trains_like_the_stock_layers(tmp_path, monkeypatch, *overrides):
+    ours = losses(tmp_path, {}, *overrides)
+    monkeypatch.setattr(twins, "is_fused", lambda layer: False)
+    monkeypatch.setattr(twins, "has_variable_rate", lambda layer: False)
+    assert losses(tmp_path, {}, *overrides) == pytest.approx(ours, rel=1e-4)
 
 
 def test_only_the_most_recent_programs_are_kept(tmp_path):
@@ -158,17 +179,6 @@ def test_what_is_saved_is_made_of_stock_layers_with_the_trials_own_rates(tmp_pat
     assert all(type(layer).__module__.startswith("keras.src.layers") for layer in net.layers)
     rates = [layer.rate for layer in net.layers if isinstance(layer, keras.layers.Dropout)]
     assert rates == pytest.approx([0.1, 0.15, 0.2])
-
-
-def test_dropout_drops_what_the_stock_layer_drops():
-    fit.reset(3, "float32")
-    ones, stock = np.ones((4, 50), np.float32), keras.layers.Dropout(0.3)
-    variable, state = Dropout(stock), stock.seed_generator.state.numpy()
-    dropped = variable(ones, training=True)
-    stock.seed_generator.state.assign(state)
-    np.testing.assert_allclose(dropped, stock(ones, training=True), rtol=1e-6)
-    variable.chance.assign(0.9)
-    assert np.mean(variable(ones, training=True).numpy() == 0) == pytest.approx(0.9, abs=0.1)
 
 
 @pytest.mark.slow

@@ -1,17 +1,24 @@
 import json
+import math
 import multiprocessing
 import os
+import time
 
 import pytest
 
 from sweeper.config.compose import composed
 from sweeper.errors import ConfigError
 from sweeper.machine import hardware
-from sweeper.training import speed
+from sweeper.training import instances, speed
+from sweeper.training.program import Program
 from sweeper.training.trainer import AUTO
-from sweeper.training.trial import run
+from sweeper.training.trial import prepare, run
 
 SECONDS = {"float32": 0.3, "mixed_bfloat16": 0.2}
+
+
+def seconds(precisions):
+    return {each: SECONDS[each] for each in precisions}
 
 
 @pytest.fixture
@@ -24,13 +31,13 @@ def two_precisions(monkeypatch):
     ("bfloat16", "chosen"), [(0.2, "mixed_bfloat16"), (0.29, "float32"), (0.3, "float32"), (0.5, "float32")]
 )
 def test_the_precision_is_another_one_only_if_it_is_worth_it(bfloat16, chosen, tmp_path):
-    seconds = SECONDS | {"mixed_bfloat16": bfloat16}
-    assert speed.precision("work", seconds.__getitem__, tmp_path) == chosen
+    measured = SECONDS | {"mixed_bfloat16": bfloat16}
+    assert speed.precision("work", lambda precisions: measured, tmp_path) == chosen
 
 
 def test_a_processor_that_knows_float32_only_measures_nothing(monkeypatch, tmp_path):
     monkeypatch.setattr(hardware, "flags", lambda: {"avx2"})
-    assert speed.precision("work", SECONDS.__getitem__, tmp_path) == "float32"
+    assert speed.precision("work", seconds, tmp_path) == "float32"
     assert not list(tmp_path.iterdir())
 
 
@@ -38,15 +45,15 @@ def test_a_processor_that_knows_float32_only_measures_nothing(monkeypatch, tmp_p
 def test_what_was_measured_is_measured_once_for_a_machine_and_a_work(tmp_path, monkeypatch):
     asked = []
 
-    def seconds(precision):
-        asked.append(precision)
-        return SECONDS[precision]
+    def asking(precisions):
+        asked.extend(precisions)
+        return seconds(precisions)
 
     for work in ("this", "this", "that"):
-        assert speed.precision(work, seconds, tmp_path) == "mixed_bfloat16"
+        assert speed.precision(work, asking, tmp_path) == "mixed_bfloat16"
     assert len(asked) == 4
     monkeypatch.setattr(hardware, "name", lambda: "another one")
-    speed.precision("this", seconds, tmp_path)
+    speed.precision("this", asking, tmp_path)
     assert len(asked) == 6
     assert len(json.loads((tmp_path / speed.NAME).read_text())) == 2
 
@@ -55,7 +62,7 @@ def test_what_was_measured_is_measured_once_for_a_machine_and_a_work(tmp_path, m
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"machine": 3}'])
 def test_a_damaged_file_is_measured_anew(content, tmp_path):
     (tmp_path / speed.NAME).write_text(content)
-    assert speed.precision("work", SECONDS.__getitem__, tmp_path) == "mixed_bfloat16"
+    assert speed.precision("work", seconds, tmp_path) == "mixed_bfloat16"
     (known,) = json.loads((tmp_path / speed.NAME).read_text()).values()
     assert known == {"seconds a step of work": SECONDS}
 
@@ -63,20 +70,19 @@ def test_a_damaged_file_is_measured_anew(content, tmp_path):
 @pytest.mark.usefixtures("two_precisions")
 def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path):
     (tmp_path / "file").write_text("")
-    assert speed.precision("work", SECONDS.__getitem__, tmp_path / "file") == "mixed_bfloat16"
-    assert speed.precision("work", SECONDS.__getitem__, None) == "mixed_bfloat16"
+    assert speed.precision("work", seconds, tmp_path / "file") == "mixed_bfloat16"
+    assert speed.precision("work", seconds, None) == "mixed_bfloat16"
 
 
 def measure_slowly(folder):
-    import time
-
-    def seconds(precision):
-        (folder / f"{precision}-{os.getpid()}").touch()
-        time.sleep(0.3)
-        return SECONDS[precision]
+    def slowly(precisions):
+        for each in precisions:
+            (folder / f"{each}-{os.getpid()}").touch()
+            time.sleep(0.3)
+        return seconds(precisions)
 
     hardware.flags = lambda: {"amx_bf16"}
-    speed.precision("work", seconds, folder)
+    speed.precision("work", slowly, folder)
 
 
 def test_processes_wait_for_the_one_that_measures(tmp_path):
@@ -105,15 +111,35 @@ def test_a_trial_tells_what_auto_became(tmp_path):
     assert (tmp_path / "cache" / speed.NAME).exists()
 
 
-@pytest.mark.usefixtures("two_precisions")
-def test_a_precision_that_the_network_cannot_do_is_no_choice(tmp_path):
-    def seconds(precision):
-        if precision != "float32":
-            raise ValueError("no such kernel")
-        return 0.3
+def begun(precision):
+    if precision == "mixed_float16":
+        raise ValueError("no such kernel")
+    cfg = composed(["model.filters=2", f"trainer.precision={precision}", "trainer.steps_per_execution=1"])
+    start = prepare(cfg, instances.make(cfg, "trainer"))
+    return Program(start.parts, start.batches.steps), start.batches
 
-    for _ in range(2):
-        assert speed.precision("work", seconds, tmp_path) == "float32"
+
+def test_a_precision_that_the_network_cannot_do_is_no_choice(caplog):
+    measured = speed.seconds_a_step(["float32", "mixed_float16", "mixed_bfloat16"], begun)
+    assert measured["mixed_float16"] == math.inf
+    assert 0 < measured["float32"] < 10
+    assert 0 < measured["mixed_bfloat16"] < 10
+    assert "no such kernel" in caplog.text
+
+
+def test_precisions_take_turns_and_the_fastest_of_their_steps_counts():
+    done = []
+
+    def work(name, times):
+        def step():
+            done.append(name)
+            time.sleep(times.pop(0) if times else 0.02)
+
+        return step
+
+    least = speed._least({"one": work("one", [0.3, 0.3, 0.1]), "other": work("other", [])})
+    assert done[:6] == ["one", "other"] * 3
+    assert all(0.02 <= seconds < 0.1 for seconds in least.values())
 
 
 def test_auto_needs_a_place_to_remember_what_it_measured(tmp_path):
