@@ -74,7 +74,7 @@ class Genome:
 
     def _existing(self, genes: np.ndarray) -> np.ndarray:
         """(n, genes) bool."""
-        if self.active is None:
+        if self.active is None or not self.deciding:
             return np.ones(genes.shape, bool)
         places = [self.names.index(name) for name in self.deciding]
         shares = np.stack(
