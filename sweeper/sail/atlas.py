@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sweeper.errors import ConfigError
 from sweeper.records.record import Sweep, Trial
+from sweeper.records.states import BAD
 from sweeper.sail.archive import Archive
 from sweeper.sail.descriptor import Descriptor
 from sweeper.sail.sampler import SAILSampler
@@ -64,9 +65,10 @@ def of(sweep: Sweep, descriptors: Sequence[Descriptor], seed: int = 0) -> Atlas:
     deciding, active = _conditions(sweep, by_trial, drawn)
     sampler = SAILSampler(descriptors, search_space=drawn, deciding=deciding, active=active, seed=seed)
     study = optuna.create_study(direction=sweep.started.directions[0])
-    study.add_trials([_frozen(trial, by_trial[trial.number]) for trial in sweep.trials if trial.state != "RUNNING"])
+    telling = [trial for trial in sweep.trials if trial.state in ("FINISHED", "PRUNED", *BAD)]
+    study.add_trials([_frozen(trial, by_trial[trial.number]) for trial in telling])
     archive = sampler.archive(study)
-    numbers = [trial.number for trial in sweep.trials if trial.state != "RUNNING"]
+    numbers = [trial.number for trial in telling]
     sign = 1.0 if study.direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
     holders = np.where(archive.holders >= 0, np.array(numbers)[archive.holders], -1)
     scores = np.where(archive.holders >= 0, sign * archive.scores, np.nan)
@@ -89,7 +91,7 @@ def _expected(sampler: SAILSampler, study: optuna.Study, sign: float, seed: int)
 
 
 def _frozen(trial: Trial, ranges: Ranges) -> FrozenTrial:
-    """With the facts that it told. One that came to no value of its own counts as failed."""
+    """With the facts that it told. One whose hyperparameters came to nothing counts as failed."""
     params = {name: trial.params[override_key(name, trial)] for name in ranges}
     given = {"params": params, "distributions": dict(ranges), "user_attrs": dict(trial.facts)}
     if trial.state == "FINISHED" and trial.duplicate_of is None and not trial.missed:
