@@ -13,11 +13,11 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from sweeper import text
-from sweeper.page import frozen
 from sweeper.page.figure import cut
 from sweeper.page.page import Parallel
 from sweeper.page.seen import Seen
 from sweeper.records.record import Trial
+from sweeper.search.ranges import override_key
 
 LINES = 1000  # the best ones
 TICKS = 5  # of numbers
@@ -29,7 +29,7 @@ def coordinates(seen: Seen, place: int) -> Parallel:
     trials = seen.measured(place)
     trials = sorted(trials, key=lambda trial: trial.values[place], reverse=not seen.rising[place])[-LINES:]
     keys = _keys(trials)
-    ranges = [{frozen.key(name, trial): of for name, of in seen.ranges[trial.number].items()} for trial in trials]
+    ranges = [{override_key(name, trial): of for name, of in seen.ranges[trial.number].items()} for trial in trials]
     columns = [_parameter(key, trials, [own.get(key) for own in ranges]) for key in keys]
     columns.append(_numbers([trial.values[place] for trial in trials], log=False))
     labels = [*text.names(keys), seen.objectives[place]]

@@ -18,7 +18,7 @@ from sweeper.training import objectives
 if TYPE_CHECKING:
     import optuna
 
-    from sweeper.page.frozen import Ranges
+    from sweeper.search.ranges import Ranges
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ class Seen:
     @cached_property
     def ranges(self) -> Mapping[int, Ranges]:
         """By trial."""
-        from sweeper.page import frozen
+        from sweeper.search import ranges
 
-        return frozen.ranges(self.sweep)
+        return ranges.of(self.sweep)
 
     @cached_property
     def studies(self) -> list[optuna.Study]:

@@ -12,12 +12,15 @@ from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIIISampler
 
 from sweeper.config import node as nodes
 from sweeper.errors import ConfigError
+from sweeper.sail.sampler import SAILSampler
 from sweeper.search import feasibility
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space
 
 _KEY = "hydra.sweeper.sampler"
-_QMC = "optuna.samplers.QMCSampler"
+_GRID = "optuna.samplers.GridSampler"
+_SAIL = "sweeper.sail.sampler.SAILSampler"
+_OF_NUMBERS = ("optuna.samplers.QMCSampler", _SAIL)  # their draws go by the trials' numbers
 _CONSTRAINED = (TPESampler, NSGAIISampler, NSGAIIISampler, GPSampler)
 
 
@@ -27,9 +30,10 @@ def build(settings: Settings, space: Space, drawn: int) -> tuple[BaseSampler, in
     drawn: trials of earlier sessions. The same seed again would repeat the first of them.
     """
     node = settings.sampler
-    if not _is_grid(node):
+    if not _is(node, _GRID):
         node = _reseeded(node, drawn)
-        sampler = nodes.made(node, _KEY, settings.allow)
+        known = _map_of(space) if _is(node, _SAIL) else {}
+        sampler = nodes.made(node, _KEY, settings.allow, **known)
         _check(sampler, settings)
         if settings.constraints and feasibility.OPTIONS:
             sampler = nodes.made(node, _KEY, settings.allow, **feasibility.OPTIONS)
@@ -45,7 +49,7 @@ def build(settings: Settings, space: Space, drawn: int) -> tuple[BaseSampler, in
 def _check(sampler: BaseSampler, settings: Settings) -> None:
     """Raises: ConfigError if `sampler` cannot do what the settings want, which Optuna notices later or never."""
     name = type(sampler).__name__
-    if len(settings.directions) > 1 and isinstance(sampler, CmaEsSampler):
+    if len(settings.directions) > 1 and isinstance(sampler, CmaEsSampler | SAILSampler):
         raise ConfigError(
             f"{name} searches one objective, not {len(settings.directions)} of hydra.sweeper.direction. "
             "Choose hydra/sweeper/sampler=nsgaii, nsgaiii or tpe."
@@ -58,14 +62,19 @@ def _check(sampler: BaseSampler, settings: Settings) -> None:
 
 
 def _reseeded(node: Any, drawn: int) -> Any:
-    """QMC goes on with its own sequence, which needs the same seed."""
-    if not drawn or not isinstance(node, DictConfig) or node.get("seed") is None or node._target_ == _QMC:
+    """A sequence goes on with its own numbers, which needs the same seed."""
+    if not drawn or not isinstance(node, DictConfig) or node.get("seed") is None or node._target_ in _OF_NUMBERS:
         return node
     return OmegaConf.merge(node, {"seed": node.seed + drawn})
 
 
-def _is_grid(node: Any) -> bool:
-    return isinstance(node, DictConfig) and node.get("_target_") == "optuna.samplers.GridSampler"
+def _is(node: Any, target: str) -> bool:
+    return isinstance(node, DictConfig) and node.get("_target_") == target
+
+
+def _map_of(space: Space) -> dict[str, Any]:
+    """What SAIL wants to know of a search before its first trial."""
+    return {"search_space": space.union(), "deciding": space.groups, "active": space.active}
 
 
 def _grid_points(key: str, of: Any) -> list[Any]:

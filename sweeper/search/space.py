@@ -59,16 +59,29 @@ class Space:
         rounds = max((len(choices) for choices in options.values()), default=1)
         return [{key: choices[turn % len(choices)] for key, choices in options.items()} for turn in range(rounds)]
 
+    def union(self) -> Dimensions:
+        """All dimensions by Optuna's names, also those that only some options of the searched config groups bring."""
+        brought = (of for choices in self._options() for of in self.of_groups(choices).values())
+        return self.typed | {of.name: of.distribution for of in brought}
+
+    def active(self, choices: Mapping[str, Any]) -> set[str]:
+        """Names of the dimensions that exist where `choices` are those of the config groups."""
+        return {*self.typed, *(of.name for of in self.of_groups(dict(choices)).values())}
+
     def unconditional(self) -> Dimensions:
         """Raises: ConfigError if the dimensions differ from option to option of the config groups that are searched."""
-        options = product(*(self.typed[key].choices for key in self.groups))
-        one, *others = (self.of_groups(dict(zip(self.groups, chosen, strict=True))) for chosen in options)
+        one, *others = (self.of_groups(choices) for choices in self._options())
         if any(brought != one for brought in others):
             raise ConfigError(
                 "hydra/sweeper/sampler=grid needs one space for all trials, but each option of "
                 f"{', '.join(self.groups)} brings its own. Choose another sampler, or sweep one option at a time."
             )
         return self.typed | {key: brought.distribution for key, brought in one.items()}
+
+    def _options(self) -> Iterator[dict[str, Any]]:
+        """Each combination of the options of the config groups that are searched."""
+        for chosen in product(*(self.typed[key].choices for key in self.groups)):
+            yield dict(zip(self.groups, chosen, strict=True))
 
     def fixed_values(self) -> Iterator[tuple[str, str]]:
         """Keys and values, as text, of the overrides that every trial has."""

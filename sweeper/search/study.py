@@ -59,6 +59,7 @@ class Study:
         self.space, self._extend = space, extend
         self._constraints = settings.constraints
         drawing, self.size = sampler.build(settings, space, drawn=len(earlier or ()))
+        self._described = [axis.name for axis in getattr(drawing, "descriptors", ())]  # facts that the sampler reads
         self._study, held = _create(settings, drawing, folder)
         self._owner = str(folder)
         self._together = getattr(held, "together", nullcontext)  # of writes to the storage
@@ -149,6 +150,9 @@ class Study:
             return
         trial = self._running.pop(number)
         self._reported.pop(number, None)
+        for name in self._described:
+            if name in (facts or {}):
+                trial.set_user_attr(name, facts[name])
         gaps = constraints.gaps(self._constraints, facts or {}, values)
         told, values = self._outcome(state, values)
         if told is not TrialState.FAIL:

@@ -1,0 +1,1 @@
+"""Surrogate-assisted illumination (SAIL): the best network for each size and speed, from few trainings."""

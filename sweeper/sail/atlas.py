@@ -1,0 +1,132 @@
+"""The map of a sweep, whichever sampler it had: the best network of each cell, and what is expected elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from sweeper.errors import ConfigError
+from sweeper.records.record import Sweep, Trial
+from sweeper.records.states import BAD
+from sweeper.sail.archive import Archive
+from sweeper.sail.descriptor import Descriptor
+from sweeper.sail.sampler import SAILSampler
+from sweeper.search import ranges
+from sweeper.search.ranges import Ranges, override_key
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+_FEWEST = 8  # finished trials that anything is expected from
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the surrogate expects of the best candidate in each cell. (cells,) each, NaN where there is none."""
+
+    values: np.ndarray
+    deviations: np.ndarray
+    params: dict[int, dict[str, Any]]  # by cell, of the candidates: override key -> value
+
+
+@dataclass(frozen=True)
+class Atlas:
+    sweep: Sweep
+    descriptors: tuple[Descriptor, ...]
+    archive: Archive  # scores are the objective's own values; holders are numbers of trials
+    expected: Expected | None  # None: too few trials to learn from
+
+    @property
+    def elites(self) -> list[tuple[int, Trial]]:
+        """The filled cells and their trials."""
+        trials = {trial.number: trial for trial in self.sweep.trials}
+        return [(cell, trials[self.archive.holders[cell]]) for cell in self.archive.filled.tolist()]
+
+
+def of(sweep: Sweep, descriptors: Sequence[Descriptor], seed: int = 0) -> Atlas:
+    """Raises: ConfigError if the sweep has several objectives, or no finished trial that tells the descriptors."""
+    if len(sweep.started.directions) > 1:
+        raise ConfigError(
+            f"Sweep {sweep.id} has {len(sweep.started.directions)} objectives. A map shows the best by one: "
+            "sweep again with one, and with the others as its axes."
+        )
+    known = {fact for trial in sweep.finished for fact in trial.facts}
+    lacking = [axis.name for axis in descriptors if axis.name not in known]
+    if lacking:
+        told = ", ".join(sorted(fact for fact in known if _is_number(sweep, fact))) or "nothing yet"
+        raise ConfigError(f"No finished trial of sweep {sweep.id} tells {', '.join(lacking)}. It has {told}.")
+    by_trial = ranges.of(sweep)
+    drawn = {name: of for trial in by_trial.values() for name, of in trial.items()}
+    deciding, active = _conditions(sweep, by_trial, drawn)
+    sampler = SAILSampler(descriptors, search_space=drawn, deciding=deciding, active=active, seed=seed)
+    study = optuna.create_study(direction=sweep.started.directions[0])
+    telling = [trial for trial in sweep.trials if trial.state in ("FINISHED", "PRUNED", *BAD)]
+    study.add_trials([_frozen(trial, by_trial[trial.number]) for trial in telling])
+    archive = sampler.archive(study)
+    numbers = [trial.number for trial in telling]
+    sign = 1.0 if study.direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
+    holders = np.where(archive.holders >= 0, np.array(numbers)[archive.holders], -1)
+    scores = np.where(archive.holders >= 0, sign * archive.scores, np.nan)
+    expected = _expected(sampler, study, sign, seed) if len(sweep.finished) >= _FEWEST else None
+    return Atlas(sweep, tuple(descriptors), Archive(archive.shape, scores, holders), expected)
+
+
+def _expected(sampler: SAILSampler, study: optuna.Study, sign: float, seed: int) -> Expected | None:
+    known, model = sampler.surrogate(study)
+    if model is None:
+        return None
+    found = sampler.illuminated(known, model, 0.0, np.random.default_rng(seed))
+    cells = found.archive.filled
+    mean, deviation = model.value.predict_with_deviation(model.genome.features(found.genes[cells]))
+    values, deviations = (np.full(len(found.archive.scores), np.nan) for _ in range(2))
+    values[cells], deviations[cells] = sign * mean, deviation
+    decoded = model.genome.decode(found.genes[cells])
+    params = [{name.partition("@")[0]: value for name, value in trial.items()} for trial in decoded]
+    return Expected(values, deviations, dict(zip(cells.tolist(), params, strict=True)))
+
+
+def _frozen(trial: Trial, ranges: Ranges) -> FrozenTrial:
+    """With the facts that it told. One whose hyperparameters came to nothing counts as failed."""
+    params = {name: trial.params[override_key(name, trial)] for name in ranges}
+    given = {"params": params, "distributions": dict(ranges), "user_attrs": dict(trial.facts)}
+    if trial.state == "FINISHED" and trial.duplicate_of is None and not trial.missed:
+        return create_trial(value=trial.values[0], **given)
+    if trial.state == "PRUNED" and trial.values:
+        epoch = int(trial.facts.get("epochs", 1))
+        return create_trial(state=TrialState.PRUNED, intermediate_values={epoch: trial.values[0]}, **given)
+    return create_trial(state=TrialState.FAIL, **given)
+
+
+def _conditions(
+    sweep: Sweep, by_trial: Mapping[int, Ranges], drawn: Mapping[str, BaseDistribution]
+) -> tuple[tuple[str, ...], Any]:
+    """The choices that decide which dimensions a trial has, and a function that tells them; see Genome."""
+    trials = [trial for trial in sweep.trials if by_trial[trial.number]]
+    everywhere = [name for name, of in drawn.items() if isinstance(of, CategoricalDistribution)]
+    deciding = tuple(name for name in everywhere if all(name in by_trial[trial.number] for trial in trials))
+    if all(set(by_trial[trial.number]) == set(drawn) for trial in trials):
+        return (), None
+    seen = {tuple(str(trial.params[name]) for name in deciding): set(by_trial[trial.number]) for trial in trials}
+    always = set.intersection(*(set(by_trial[trial.number]) for trial in trials))
+    return deciding, lambda choices: seen.get(tuple(str(choices[name]) for name in deciding), always)
+
+
+def _is_number(sweep: Sweep, fact: str) -> bool:
+    return any(
+        isinstance(trial.facts.get(fact), int | float) and not isinstance(trial.facts[fact], bool)
+        for trial in sweep.finished
+    )
+
+
+def axis(sweep: Sweep, name: str, bins: int) -> Descriptor:
+    """An axis that spans what the finished trials tell, logarithmic where they differ tenfold."""
+    told = [trial.facts.get(name) for trial in sweep.finished]
+    numbers = [float(fact) for fact in told if isinstance(fact, int | float) and np.isfinite(fact)]
+    low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
+    log = low > 0 and high >= 10 * low
+    return Descriptor(name, low, high if high > low else low + 1, bins, log)

@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+
+from sweeper.errors import ConfigError
+from sweeper.sail import descriptor
+from sweeper.sail.descriptor import Descriptor
+
+SIZE = Descriptor("parameters", 1e3, 1e6, bins=3, log=True)
+TIME = Descriptor("latency", 0, 10, bins=5)
+
+
+def test_bins_of_a_logarithmic_axis_are_equally_wide_in_log_space():
+    np.testing.assert_allclose(SIZE.edges(), [1e3, 1e4, 1e5, 1e6])
+    np.testing.assert_allclose(SIZE.scaled([1e3, 1e4, 1e6]), [0, 1 / 3, 1])
+    np.testing.assert_allclose(SIZE.unscaled(SIZE.scaled([2e3, 5e5])), [2e3, 5e5])
+
+
+@pytest.mark.parametrize(
+    ("size", "time", "cell"),
+    [(2e3, 1, 0), (2e3, 9, 4), (2e4, 0, 5), (1e6, 10, 14), (1e3, 0, 0), (999, 5, -1), (2e3, 10.1, -1), (np.nan, 1, -1)],
+)
+def test_a_cell_is_the_bins_of_all_axes(size, time, cell):
+    scaled = np.stack([SIZE.scaled([size]), TIME.scaled([time])], axis=1)
+    assert descriptor.cells([SIZE, TIME], scaled).tolist() == [cell]
+
+
+@pytest.mark.parametrize(
+    "axis", [{"low": 2, "high": 1}, {"low": 0, "high": 1, "log": True}, {"low": 0, "high": 1, "bins": 0}]
+)
+def test_an_axis_without_extent_is_refused(axis):
+    with pytest.raises(ConfigError, match="descriptor size"):
+        Descriptor("size", **axis)
