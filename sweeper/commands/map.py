@@ -14,7 +14,7 @@ from sweeper.errors import ConfigError
 from sweeper.records import sweeps
 
 if TYPE_CHECKING:
-    from sweeper.sail.atlas import Atlas
+    from sweeper.ranking.atlas import Atlas
 
 AXES = ("parameters", "mflops")
 BINS = 8
@@ -38,7 +38,7 @@ def run(args: Namespace) -> int:
     if not 1 <= args.bins <= 50:
         raise ConfigError(f"--bins {args.bins}: give a number from 1 to 50.")
     sweep = sweeps.find(args.sweep)
-    from sweeper.sail import atlas, heat_map  # Optuna starts here
+    from sweeper.ranking import atlas, heat_map  # Optuna starts here
     from sweeper.training import pictures
 
     drawn = atlas.of(sweep, [atlas.axis(sweep, name, args.bins) for name in args.by])

@@ -214,8 +214,6 @@ def _next_commands(found: Verdict) -> list[str]:
             commands.append(_exporting(found, found.anew, kept[0]))
         else:
             commands.append(winner.trial.command)
-    return (
-        [*commands, f"python -m sweeper ui --sweep {sweeps.name(found.sweep.folder)}"]
-        if found.anew.run_id
-        else commands
-    )
+    if found.anew.run_id:
+        commands.append(f"python -m sweeper ui --sweep {sweeps.name(found.sweep.folder)}")
+    return commands

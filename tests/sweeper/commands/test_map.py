@@ -4,7 +4,7 @@ import pytest
 
 from sweeper import app
 
-from ..sail.test_atlas import sized
+from ..ranking.test_atlas import sized
 
 
 @pytest.fixture

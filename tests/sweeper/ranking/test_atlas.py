@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from sweeper.errors import ConfigError
+from sweeper.ranking import atlas, heat_map
 from sweeper.records import record
 from sweeper.records.events import TrialEnded, TrialStarted
 from sweeper.records.journal import Journal
-from sweeper.sail import atlas, heat_map
 
 
 def true(lr, size):

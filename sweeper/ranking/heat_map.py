@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweeper.sail.atlas import Atlas
+from sweeper.ranking.atlas import Atlas
 from sweeper.sail.descriptor import Descriptor
 
 if TYPE_CHECKING:
