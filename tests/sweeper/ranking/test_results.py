@@ -6,6 +6,9 @@ import pytest
 import yaml
 from rich.console import Console
 
+from sweeper.page import retrace
+from sweeper.page.page import Command
+from sweeper.page.seen import Seen
 from sweeper.ranking import results
 from sweeper.records import record, sweeps
 from sweeper.records.events import SweepEnded, TrialEnded, TrialStarted
@@ -74,6 +77,26 @@ def test_all_trials_go_into_the_csv_file_also_when_none_finished(write_sweep):
     with open(folder / "leaderboard.csv", newline="") as file:
         assert [row["trial"] for row in csv.DictReader(file)] == ["1", "0", "2"]
     assert not (folder / "optimization_results.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "confirms"),
+    [("--config-dir conf -m", True), ("--config-dir conf -cn mine -m", False), ("-m", True)],
+)
+def test_the_next_commands_of_a_project_of_ones_own_can_be_typed_as_they_are(write_sweep, summary, typed, confirms):
+    folder = write_sweep("monday", ("FINISHED", 0.7), ("FINISHED", 0.9))
+    told = folder / "trials.jsonl"
+    allowing = told.read_text().replace('"allow":[]', '"allow":["own_project."]')
+    told.write_text(allowing.replace("sweeper -m", f"sweeper {typed}"))
+    (folder / "1").mkdir()
+    (folder / "1" / "model.keras").touch()
+    sweep = sweeps.find("monday")
+    shown = summary(sweep)
+    exporting = "python -m sweeper export best --sweep monday --allow own_project."
+    assert f"  {exporting}\n" in shown
+    assert ("  python -m sweeper confirm --sweep monday\n" in shown) is confirms
+    commands = retrace.section(Seen(sweep, running=False)).blocks
+    assert exporting in [command.line for command in commands if isinstance(command, Command)]
 
 
 def test_the_summary_shows_ten_trials_and_what_to_type_next(write_sweep, write_run_ids, summary):
