@@ -322,8 +322,8 @@ def test_long_names_overlap_nothing_and_leave_room_for_what_they_name(open_repor
     assert titles[-1]["right"] <= picture["x"] + picture["width"]
     assert all(one["right"] < other["left"] for one, other in pairwise(titles))
     for chart in page.locator("#importance .plot, #slices .plot").all():
-        plot = chart.locator(".plotclip rect").first.evaluate("plot => plot.getBBox().toJSON()")
-        assert min(plot["width"], plot["height"]) > 80
+        plot = chart.locator(".plotclip rect").first
+        assert all(int(plot.get_attribute(side)) > 80 for side in ("width", "height"))
         box = chart.bounding_box()
         for title in chart.locator(".xtitle, .ytitle").all():
             inside = title.bounding_box()
