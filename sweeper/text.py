@@ -50,7 +50,7 @@ def wrapped(words: str, width: int | None) -> str:
     """
     if width is None:
         return words
-    fill = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False, drop_whitespace=True).fill
+    fill = textwrap.TextWrapper(max(width, 20), break_long_words=False, break_on_hyphens=False).fill
     return "\n".join(line if line.startswith(" ") else fill(line) for line in words.split("\n"))
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import product, zip_longest
 from typing import Any
 
-from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
+from sweeper.config import refused
 from sweeper.errors import ConfigError
 from sweeper.search.space import Dimensions, Space
 
@@ -79,8 +79,9 @@ def _one_at_a_time(space: Space, choices: Mapping[str, Any]) -> Iterator[Corner]
 def _corner(space: Space, choices: Mapping[str, Any], share: float) -> Corner:
     try:
         dimensions = _dimensions(space, choices)
-    except (ConfigError, HydraException) as error:
-        return Corner(dict(choices), problem=f"{type(error).__name__}: {error}")
+    except (ConfigError, *refused.ERRORS) as error:
+        told = error if isinstance(error, ConfigError) else refused.as_ours(error)
+        return Corner(dict(choices), problem=f"ConfigError: {told}")
     return Corner({**choices, **{key: at(of, share) for key, of in dimensions.items()}})
 
 

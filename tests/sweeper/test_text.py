@@ -58,8 +58,11 @@ def test_durations_are_seconds_or_a_clock(seconds, read):
 
 
 def test_lines_are_broken_between_words_but_for_what_is_to_be_copied():
-    words = "one two three\n  python -m sweeper export best\na/very/long/path/to/some/where"
-    assert text.wrapped(words, 10) == "one two\nthree\n  python -m sweeper export best\na/very/long/path/to/some/where"
+    words = "one two three four five\n  python -m sweeper export best\na/very/long/path/to/some/where"
+    assert (
+        text.wrapped(words, 20)
+        == "one two three four\nfive\n  python -m sweeper export best\na/very/long/path/to/some/where"
+    )
     assert text.wrapped(words, None) == words
 
 

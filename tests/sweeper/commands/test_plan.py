@@ -89,7 +89,7 @@ def test_memory_that_does_not_suffice_is_told_with_what_was_too_large(tmp_path):
     ("arguments", "complaint"),
     [
         (["model=custom"], "There is nothing to search"),
-        (["-m", "hparams=search", "hparams.width=3"], "Could not override 'hparams.width'"),
+        (["-m", "hparams=search", "hparams.width=3"], "hparams.width: there is no such key."),
         (["-m", "hparams=search", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: give a whole number"),
         (["-m", "hparams=search", "hydra.sweeper._target_=other.Sweeper"], "Choose hydra/sweeper=study"),
         (["-m", "hparams=search", "hydra/sweeper/sampler=grid"], "which has no grid"),

@@ -72,11 +72,8 @@ def test_an_input_needs_no_data_set(monkeypatch, capsys):
     [
         (["--input", "32x32"], "--input 32x32: not a shape. Give height, width and channels: 32x32x3"),
         (["--input", "0x32x3"], "--input 0x32x3: not a shape. Give height, width and channels: 32x32x3"),
-        (["model=nowhere"], "Could not find 'model/nowhere' Available options in 'model': alexnet custom "),
-        (
-            ["model.width=3"],
-            "model.width=3: Could not override 'model.width'. To append to your config use +model.width=3",
-        ),
+        (["model=nowhere"], "model=nowhere: there is no such option. Choose from alexnet, custom, "),
+        (["model.width=3"], "model.width: there is no such key. model has filters, dropout."),
     ],
 )
 def test_a_mistake_is_told_in_a_sentence(arguments, complaint, monkeypatch, capsys):

@@ -90,5 +90,5 @@ def test_an_option_that_does_not_exist_is_a_corner_with_a_problem():
     found = sampled("model=custom,nowhere", "hparams.lr=1e-3,1e-2")
     assert [corner.params["model"] for corner in found if corner.problem] == ["nowhere"]
     (problem,) = (corner.problem for corner in found if corner.problem)
-    assert "Could not find 'model/nowhere'" in problem
+    assert "model=nowhere: there is no such option." in problem
     assert {corner.params["hparams.lr"] for corner in found if not corner.problem} == {1e-3, 1e-2}
