@@ -286,6 +286,7 @@ def test_a_click_on_a_point_opens_its_trial_also_where_it_was_not_laid_out(open_
     page = open_report(thousand)
     assert page.locator("tr[data-trial='999']").is_hidden()
     page.evaluate("show(999)")
+    assert page.locator("tr[data-trial='999']").is_visible()
     assert page.locator("tr[data-trial='999'] + tr.more").is_visible()
 
 
