@@ -103,9 +103,10 @@ def test_the_five_minutes_work_from_top_to_bottom(tmp_path):
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
-    """A folder with a small sweep of that name."""
+    """A folder with a small sweep of that name, whose networks know the digits: int8 keeps no others' answers."""
     folder = tmp_path_factory.mktemp("swept")
-    typed(f"python -m sweeper -m hparams=search {SHORT} hydra.sweep.dir=multirun/{SWEEP}", folder, ROOT)
+    small = "hydra.sweeper.n_trials=2 trainer.epochs=6 hydra/sweeper/pruner=none"
+    typed(f"python -m sweeper -m hparams=search {small} hydra.sweep.dir=multirun/{SWEEP}", folder, ROOT)
     return folder
 
 
