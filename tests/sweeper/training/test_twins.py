@@ -61,8 +61,9 @@ def test_batch_norm_gives_the_outputs_gradients_and_statistics_of_the_stock_laye
 
 
 @pytest.mark.parametrize(("dtype", "close"), [("mixed_bfloat16", 0.05), ("mixed_float16", 0.01)])
-def test_batch_norm_is_the_stock_layers_in_half_precision_but_for_rounding(dtype, close):
-    images = tf.random.stateless_normal((8, 6, 6, 4), (0, 1))
+@pytest.mark.parametrize("channels", [4, 16])
+def test_batch_norm_is_the_stock_layers_in_half_precision_but_for_rounding(dtype, close, channels):
+    images = tf.random.stateless_normal((8, 6, 6, channels), (0, 1))
     stock, other, twin = norms(images.shape, dtype)
     expected, got = trained(stock, images, stock), trained(twin, images, other)
     assert [value.dtype for value in got] == [value.dtype for value in expected]
