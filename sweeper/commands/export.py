@@ -47,14 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "shows size, largest difference of a probability, share of images with the same class, and latency. When "
         "piped: a file a line, tab-separated."
     )
-    parser.add_argument(
-        "run",
-        metavar="RUN",
-        nargs="?",
-        default="best",
-        help="best (default), SWEEP/NUMBER or 6+ characters of an MLflow run ID",
-    )
-    parser.add_argument("--sweep", metavar="ID", help="its folder's name or path (default: the latest)")
+    sweeps.add_trial(parser)
     parser.add_argument(
         "--format",
         metavar="FORMAT",

@@ -30,16 +30,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         "Registers a trained network in the MLflow that has its run. The model takes images, pixels in 0..255 or files "
         "in base64, scales them as in training, and answers with class names and probabilities."
     )
-    parser.add_argument(
-        "run",
-        metavar="RUN",
-        nargs="?",
-        default="best",
-        help="best (default), SWEEP/NUMBER or 6+ characters of an MLflow run ID",
-    )
+    sweeps.add_trial(parser)
     parser.add_argument("--name", metavar="NAME", required=True, help="of the registered model")
     parser.add_argument("--alias", metavar="ALIAS", help="moves to this version: models:/NAME@ALIAS")
-    parser.add_argument("--sweep", metavar="ID", help="its folder's name or path (default: the latest)")
     parser.add_argument("--again", action="store_true", help="a new version, although there is one of this trial")
 
 

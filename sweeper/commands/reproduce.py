@@ -57,10 +57,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         f"{ERRORS} standard errors apart, a loss {LOSS:.0%}, a file's size {SIZE:.0%}, parameters and operations not "
         "at all; a latency is another one each time. Exit code: 0 reproduced, 1 not."
     )
-    parser.add_argument(
-        "run", metavar="RUN", nargs="?", default="best", help="best (default), SWEEP/NUMBER or an MLflow run ID"
-    )
-    parser.add_argument("--sweep", metavar="ID", help="its folder's name or path (default: the latest)")
+    sweeps.add_trial(parser)
     parser.add_argument("--tolerance", metavar="X", type=float, help="of each value, instead of those above")
     parser.add_argument("--out", metavar="DIR", type=Path, help="keeps the network and its config there")
     parser.add_argument(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from argparse import ArgumentParser
 from pathlib import Path
 
 from sweeper import text
@@ -71,6 +72,13 @@ def nothing_found(root: Path) -> str:
         f"No sweep lies below {' or '.join(TOPS)} in {root.absolute()}. "
         "Go to the folder that you started it in, or start one: python -m sweeper -m hparams=search"
     )
+
+
+def add_trial(parser: ArgumentParser) -> None:
+    """The words of a command that `find_trial` takes, as `run` and `sweep`."""
+    words = f"best (default), SWEEP/NUMBER or {SHORTEST_RUN_ID}+ characters of an MLflow run ID"
+    parser.add_argument("run", metavar="RUN", nargs="?", default="best", help=words)
+    parser.add_argument("--sweep", metavar="ID", help="its folder's name or path (default: the latest)")
 
 
 def find_trial(run: str, sweep: str | None, root: Path = Path(".")) -> Trial:
