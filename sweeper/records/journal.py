@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, BinaryIO, get_args
 
 from sweeper.errors import ConfigError, DataError
 from sweeper.records import jsonl, typed
@@ -20,6 +20,7 @@ NAME = "trials.jsonl"
 KINDS = {kind.__name__: kind for kind in get_args(Event)}
 _EPOCH = re.compile(rb'{"event":"EpochReported","trial":(\d+),')  # how `write` begins the lines that are nine in ten
 _LATEST = 1e11  # seconds since 1970; a time beyond it is none
+PATIENCE = 2.0  # seconds that a journal which somebody else holds is asked for again
 _PAUSE = 0.25  # seconds between two looks at what is added
 
 
@@ -39,14 +40,12 @@ class Journal:
             raise ConfigError(
                 f"{folder}: {error.strerror}. A sweep needs a folder that it can write to: hydra.sweep.dir=FOLDER"
             ) from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _held(self._file):
             self._file.close()
             raise ConfigError(
                 f"{folder} is in use by another sweep. "
                 "Wait for it, or give this one a folder of its own: hydra.sweep.dir=multirun/NAME"
-            ) from None
+            )
         self.size = jsonl.cut_torn_line(self._file)  # bytes
 
     @property
@@ -67,6 +66,19 @@ class Journal:
             if self._made and not any(self._path.parent.iterdir()):
                 self._path.parent.rmdir()
         self._file.close()
+
+
+def _held(file: BinaryIO) -> bool:
+    """Whether it is ours alone now. What a killed process had begun may hold it for a moment more."""
+    patience = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > patience:
+                return False
+            time.sleep(0.05)
 
 
 def in_use(folder: Path) -> bool:

@@ -12,7 +12,6 @@ from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIIISampler
 
 from sweeper.config import node as nodes
 from sweeper.errors import ConfigError
-from sweeper.sail.sampler import SAILSampler
 from sweeper.search import feasibility
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space
@@ -49,7 +48,8 @@ def build(settings: Settings, space: Space, drawn: int) -> tuple[BaseSampler, in
 def _check(sampler: BaseSampler, settings: Settings) -> None:
     """Raises: ConfigError if `sampler` cannot do what the settings want, which Optuna notices later or never."""
     name = type(sampler).__name__
-    if len(settings.directions) > 1 and isinstance(sampler, CmaEsSampler | SAILSampler):
+    is_map = hasattr(sampler, "descriptors")  # SAIL: to import it takes half a second
+    if len(settings.directions) > 1 and (isinstance(sampler, CmaEsSampler) or is_map):
         raise ConfigError(
             f"{name} searches one objective, not {len(settings.directions)} of hydra.sweeper.direction. "
             "Choose hydra/sweeper/sampler=nsgaii, nsgaiii or tpe."

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -13,6 +14,12 @@ import time
 
 CTRL_C = b"\x03"
 _OBEYED = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")  # colours, and where the cursor goes
+
+
+def _in_foreground():
+    """Ctrl-C is for this process, also where the tests run in the background, which ignores it."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Terminal:
@@ -26,7 +33,7 @@ class Terminal:
             stderr=theirs,
             env={**os.environ, "TERM": "xterm", "NO_COLOR": "1"},
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # whose Ctrl-C is for this process
+            preexec_fn=_in_foreground,
         )
         os.close(theirs)
         self._ours, self._read = ours, b""

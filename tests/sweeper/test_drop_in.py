@@ -132,6 +132,7 @@ def test_several_directions_give_the_solutions_that_no_other_beats(project):
     }
 
 
+@pytest.mark.slow
 def test_a_study_in_a_database_goes_on_in_the_next_sweep(project):
     storage = "hydra.sweeper.storage='sqlite:///sphere.db'"
     for folder in ("first", "second"):

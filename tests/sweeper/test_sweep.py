@@ -91,6 +91,7 @@ def test_a_killed_slot_costs_one_retry_and_no_trial(start):
     assert [trial.state.name for trial in study().trials] == ["COMPLETE"] * 3
 
 
+@pytest.mark.slow
 def test_a_trial_that_kills_its_process_again_and_again_fails(sweep):
     code, output = sweep("fail=never,exit", "hydra/sweeper/sampler=grid", "hydra.sweeper.max_failure_rate=0.5")
     assert code == 0, output
@@ -145,6 +146,7 @@ def test_too_many_failures_end_the_sweep_with_its_results_written(sweep):
     assert Path("sweep/leaderboard.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_slot_is_replaced_after_so_many_trials(start):
     process = start(X, "hydra.sweeper.executor.recycle_after=2", ONE_SLOT, "pause=0.1")
     seen = set()
@@ -208,6 +210,7 @@ def test_an_objective_that_no_training_of_ours_measures_is_refused_before_the_sw
     assert not Path("sweep").exists()
 
 
+@pytest.mark.slow
 def test_a_dead_slot_is_noticed_though_its_child_holds_the_connection(sweep):
     code, output = sweep("fail=never,orphan", "hydra/sweeper/sampler=grid", "hydra.sweeper.max_failure_rate=0.5")
     assert code == 0, output

@@ -71,6 +71,7 @@ def test_a_confirmation_has_a_run_of_its_own_and_is_no_sweep_on_the_leaderboard(
     assert confirmed.run_id != record.read(Path("multirun/monday")).run_id
 
 
+@pytest.mark.slow
 def test_what_was_killed_goes_on_and_more_is_added(sweep, start):
     """Kill -9 in the middle, the same command again, then more candidates and seeds, then nothing that lacks."""
     task = (*LIGHT, "pause=0.1")
@@ -110,6 +111,7 @@ def cut(path, kind):
     path.write_bytes(b"".join(lines[:place]))
 
 
+@pytest.mark.slow
 def test_what_was_killed_after_its_last_training_is_concluded(sweep):
     assert sweep(*LIGHT, *confirming(2, 2))[0] == 0
     cut(CONFIRM / journal.NAME, b"SweepEnded")
@@ -126,6 +128,7 @@ def test_what_was_killed_after_its_last_training_is_concluded(sweep):
     assert mlflow_client().get_run(confirmed.run_id).info.status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_a_replay_takes_the_confirmation_along(sweep):
     assert sweep(*LIGHT, *confirming(2, 2))[0] == 0
     cut(CONFIRM / journal.NAME, b"SweepEnded")
@@ -139,6 +142,7 @@ def test_a_replay_takes_the_confirmation_along(sweep):
     assert {mlflow_client().get_run(one.run_id).info.status for one in confirmed.trials} == {"FINISHED"}
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_the_table_of_a_confirmation_alone(start):
     process = start(*LIGHT)
     process.communicate(timeout=120)
@@ -150,6 +154,7 @@ def test_a_pipe_gets_the_table_of_a_confirmation_alone(start):
     assert "Sweep sweep/confirm: 4 trials" in err
 
 
+@pytest.mark.slow
 def test_a_sweep_that_was_stopped_is_confirmed_without_being_searched_on(sweep, start):
     task = (X, "pause=0.2", "hydra.sweeper.n_trials=100", "hydra/sweeper/pruner=none", ONE_SLOT)
     process = start(*task)
@@ -168,6 +173,7 @@ def stopped():
     return trials() if Path("sweep", journal.NAME).exists() and Path("sweep", journal.NAME).stat().st_size else ()
 
 
+@pytest.mark.slow
 def test_a_timeout_ends_the_search_and_not_its_confirmation(sweep):
     task = (X, "pause=0.2", "hydra.sweeper.n_trials=100", "hydra/sweeper/pruner=none", "hydra.sweeper.timeout=5")
     code, output = sweep(*task, *confirming(2, 2))

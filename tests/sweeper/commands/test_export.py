@@ -110,6 +110,7 @@ def scored_digits(folder: Path, number: int) -> np.ndarray:
     return ((images - np.array(described.mean)) / np.array(described.std)).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 @pytest.mark.parametrize("number", [0, 2])
 def test_all_exported_files_compute_what_the_trial_s_network_does_in_batches_of_any_size(number, tmp_path, capsys):

@@ -77,6 +77,7 @@ def test_a_bad_value_and_missing_data_are_found(tmp_path):
     assert bad == "ConfigError: hparams.dropout=1.0: give a number from 0 to below 1."
 
 
+@pytest.mark.slow
 def test_memory_that_does_not_suffice_is_told_with_what_was_too_large(tmp_path):
     code, corners, _ = plan(tmp_path, "model.filters=4,400000", "trainer.epochs=1", "hydra.sweeper.n_jobs=1")
     assert code == 1

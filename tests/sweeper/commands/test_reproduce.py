@@ -123,7 +123,7 @@ def test_code_that_an_earlier_version_did_not_record_is_unknown(copy, capsys):
 
 
 def test_data_that_tells_no_fingerprint_is_not_called_the_same():
-    here = origin.Origin("", "machine", 1, {}, "sweeper 1")
+    here = origin.Origin("", "machine", 1, {}, code="sweeper 1")
     assert differences.alike(list(differences.of_origins(here, here))) == ["config", "code", "packages", "machine"]
 
 

@@ -106,6 +106,7 @@ def test_a_resumed_sweep_draws_other_values_than_it_began_with(sweep):
     assert len({trial.params["x"] for trial in trials()}) == 6
 
 
+@pytest.mark.slow
 def test_latest_is_the_sweep_that_began_last(sweep):
     for name in ("first", "second"):
         assert sweep(*LIGHT, "hydra.sweeper.n_trials=2", f"hydra.sweep.dir=multirun/{name}")[0] == 0

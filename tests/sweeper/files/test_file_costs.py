@@ -45,6 +45,7 @@ def test_a_sweep_does_not_even_begin_without_the_packages(tmp_path, monkeypatch)
         recorder.begin(tmp_path, metrics, directions, 1, hydra)
 
 
+@pytest.mark.slow
 def test_a_trial_measures_the_files_that_its_objectives_name_and_leaves_none(tmp_path):
     wanted = ("val_accuracy", "tflite_int8_size", "onnx_latency")
     small, large = (

@@ -56,6 +56,7 @@ def test_no_limit_is_none(tmp_path):
     assert not capacity.is_short(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(hardware.cores() < 2, reason="each slot wants a core")
 @pytest.mark.parametrize(("told", "slots"), [("100, 10000", 2), ("9000, 10000", 1)])
 def test_a_card_gets_more_slots_after_the_first_epoch(light, card, told, slots):

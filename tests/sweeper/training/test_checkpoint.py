@@ -146,6 +146,7 @@ def killed(tmp_path_factory):
     return here
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_with_the_same_command(killed):
     _, refused = start(killed, "seed=1").communicate(timeout=120)
     run = killed / "run"

@@ -24,6 +24,7 @@ def test_it_is_found_by_what_imports_it_later(name):
     run(f"import sweeper.training.lean, {name}")
 
 
+@pytest.mark.slow
 def test_another_thread_imports_it_meanwhile():
     run(
         "import sys, threading\n"

@@ -55,6 +55,7 @@ def programs(kept):
     return list(kept["programs"]._kept.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_reused_program_trains_like_a_fresh_one_with_every_optimizer(tmp_path, optimizer):
     reused, fresh = in_reused_and_in_fresh_program(tmp_path, "model.filters=4", f"optimizer={optimizer}")
@@ -97,6 +98,7 @@ def test_numbers_share_a_program_and_it_is_traced_once(tmp_path):
     assert programs(kept)[0].model.train_function is traced
 
 
+@pytest.mark.slow
 def test_a_program_leaves_no_graph_behind_from_trial_to_trial(tmp_path):
     kept, counts = {}, []
     for _ in range(4):
@@ -156,6 +158,7 @@ def assert_trains_like_the_stock_layers(tmp_path, monkeypatch, *overrides):
     assert losses(tmp_path, {}, *overrides) == pytest.approx(ours, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_only_the_most_recent_programs_are_kept(tmp_path):
     kept = {"programs": Programs()}
     for filters in (2, 3, 4, 2, 5, 6):
@@ -163,6 +166,7 @@ def test_only_the_most_recent_programs_are_kept(tmp_path):
     assert [program.net.layers[1].filters for program in programs(kept)] == [4, 2, 5, 6]
 
 
+@pytest.mark.slow
 def test_large_networks_leave_room_for_the_next_one(tmp_path):
     kept = {"programs": Programs()}
     kept["programs"].BYTES = 0
