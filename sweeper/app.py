@@ -89,9 +89,13 @@ def main() -> None:
 
 @contextmanager
 def _refusals_in_our_words() -> Iterator[None]:
-    """Hydra prints by itself what it has against a command line, and lets nobody else. Where a version has not this
-    private function, it goes on to do so."""
+    """Hydra prints by itself what it has against a command line, and lets nobody else. A version without this private
+    function goes on to do so.
+    """
     theirs = getattr(utils, "run_and_report", None)
+    if theirs is None:
+        yield
+        return
 
     def report(function: Callable[[], Any]) -> Any:
         def composed() -> Any:
