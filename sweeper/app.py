@@ -29,6 +29,7 @@ COMMANDS = {
     "plan": "tell what a sweep will cost, and what in it would fail",
     "status": "follow a sweep that runs, from another terminal",
     "stop": "end a sweep that runs, with everything told and saved",
+    "best": "name the best network within budgets, and the command that exports it",
     "map": "draw the best trials by what they cost, and what is expected elsewhere",
     "leaderboard": "rank the trials of one sweep or of all",
     "report": "write a sweep as one page for the browser",

@@ -1,6 +1,8 @@
 """Whole confirmations: of the light task, killed and grown, and of networks by the command `confirm`."""
 
+import argparse
 import csv
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 import yaml
 
 from sweeper.app import main
+from sweeper.commands import best
 from sweeper.records import journal, record, sweeps
 from sweeper.records.events import TrialEnded, TrialStarted
 
@@ -213,6 +216,13 @@ def test_the_command_adds_what_lacks_to_the_confirmation_at_a_sweeps_end(network
     assert {training.state for training in confirmed.trials} == {"FINISHED"}
     assert [training.params["seed"] for training in confirmed.trials] == [1000, 1000, 1001, 1001, 1002, 1002]
     assert len(record.read(folder).trials) == 2
+
+
+def test_the_best_within_budgets_is_told_with_its_confirmed_accuracy(networks, capsys):
+    best.run(argparse.Namespace(sweep=str(networks[0]), max=["parameters=1e6"]))
+    told = capsys.readouterr().out
+    assert re.search(r"confirmed: test_accuracy 0\.\d+ ± 0\.\d+, 3 fresh seeds\n", told)
+    assert re.search(r"\npython -m sweeper export \S+/\d\n$", told)
 
 
 def test_the_confirmation_is_the_first_to_meet_the_test_images(networks):
