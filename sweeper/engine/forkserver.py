@@ -9,7 +9,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.context import BaseContext
 from multiprocessing.forkserver import ensure_running
 
@@ -32,6 +34,19 @@ def begin(modules: Sequence[str]) -> BaseContext:
         "OPENBLAS_NUM_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
     }
-    with inherited.environment(surroundings), silence(STDOUT, STDERR), inherited.deafness_to_signals():
+    quietly = silence(STDOUT, STDERR)
+    with inherited.environment(surroundings), quietly, inherited.deafness_to_signals(), _room_for_a_socket():
         ensure_running()
     return context
+
+
+@contextmanager
+def _room_for_a_socket() -> Iterator[None]:
+    """The path of a socket has 107 bytes at most, and the temporary folders of some clusters almost as many."""
+    usual = tempfile.tempdir
+    if len(os.fsencode(tempfile.gettempdir())) > 107 - len("/pymp-12345678/listener-12345678"):
+        tempfile.tempdir = "/tmp"
+    try:
+        yield
+    finally:
+        tempfile.tempdir = usual

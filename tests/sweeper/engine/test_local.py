@@ -137,3 +137,13 @@ def test_a_command_that_trains_nothing_leaves_no_process_behind_that_holds_its_o
     began = time.monotonic()
     subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
     assert time.monotonic() - began < 15
+
+
+def test_slots_begin_although_the_path_of_temporary_files_is_too_long_for_a_socket(tmp_path):
+    folder = tmp_path / ("deep" * 25)
+    folder.mkdir()
+    begun = "process = forkserver.begin([]).Process(target=print); process.start(); process.join()"
+    code = f"from sweeper.engine import forkserver; {begun}; raise SystemExit(process.exitcode)"
+    command, there = [sys.executable, "-c", code], os.environ | {"TMPDIR": str(folder)}
+    done = subprocess.run(command, env=there, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
