@@ -41,7 +41,7 @@ def run(args: Namespace) -> int:
 def within(sweep: Sweep, budgets: Mapping[str, float]) -> Trial:
     """The best trial that has at most so much of each fact."""
     for trial in sweep.ranked():
-        if all(_fact(trial, name) <= most for name, most in budgets.items()):
+        if all(_cost(trial, name) <= most for name, most in budgets.items()):
             return trial
     if not sweep.ranked():
         raise ConfigError(f"Sweep {sweep.id} has no finished trial yet: python -m sweeper status {sweep.id}")
@@ -92,18 +92,18 @@ def _budget(typed: str) -> tuple[str, float]:
     return name, most
 
 
-def _fact(trial: Trial, name: str) -> float:
+def _cost(trial: Trial, name: str) -> float:
     """Infinite where it is not known."""
-    fact = trial.facts.get(name)
-    return float(fact) if isinstance(fact, int | float) and not isinstance(fact, bool) else math.inf
+    told = trial.number_of(name)
+    return math.inf if told is None else told
 
 
 def _least(sweep: Sweep, names: Iterable[str]) -> Iterator[str]:
     for name in names:
-        trial = min(sweep.ranked(), key=lambda trial: _fact(trial, name))
-        least = _fact(trial, name)
+        trial = min(sweep.ranked(), key=lambda trial: _cost(trial, name))
+        least = _cost(trial, name)
         if math.isinf(least):
-            known = ", ".join(sorted(fact for fact in trial.facts if math.isfinite(_fact(trial, fact))))
+            known = ", ".join(sorted(fact for fact in trial.facts if trial.number_of(fact) is not None))
             yield f"No trial tells {name}; they tell {known or 'nothing'}."
         else:
             yield f"The least {name} is {least:g}, of trial {trial.number}."

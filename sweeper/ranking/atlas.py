@@ -55,10 +55,10 @@ def of(sweep: Sweep, descriptors: Sequence[Descriptor], seed: int = 0) -> Atlas:
             f"Sweep {sweep.id} has {len(sweep.started.directions)} objectives. A map shows the best by one: "
             "sweep again with one, and with the others as its axes."
         )
-    known = {fact for trial in sweep.finished for fact in trial.facts}
+    known = {fact for trial in sweep.finished for fact in trial.facts if trial.number_of(fact) is not None}
     lacking = [axis.name for axis in descriptors if axis.name not in known]
     if lacking:
-        told = ", ".join(sorted(fact for fact in known if _is_number(sweep, fact))) or "nothing yet"
+        told = ", ".join(sorted(known)) or "nothing yet"
         raise ConfigError(f"No finished trial of sweep {sweep.id} tells {', '.join(lacking)}. It has {told}.")
     by_trial = ranges.of(sweep)
     drawn = {name: of for trial in by_trial.values() for name, of in trial.items()}
@@ -116,17 +116,10 @@ def _conditions(
     return deciding, lambda choices: seen.get(tuple(str(choices[name]) for name in deciding), always)
 
 
-def _is_number(sweep: Sweep, fact: str) -> bool:
-    return any(
-        isinstance(trial.facts.get(fact), int | float) and not isinstance(trial.facts[fact], bool)
-        for trial in sweep.finished
-    )
-
-
 def axis(sweep: Sweep, name: str, bins: int) -> Descriptor:
     """An axis that spans what the finished trials tell, logarithmic where they differ tenfold."""
-    told = [trial.facts.get(name) for trial in sweep.finished]
-    numbers = [float(fact) for fact in told if isinstance(fact, int | float) and np.isfinite(fact)]
+    told = (trial.number_of(name) for trial in sweep.finished)
+    numbers = [number for number in told if number is not None]
     low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
     log = low > 0 and high >= 10 * low
     return Descriptor(name, low, high if high > low else low + 1, bins, log)

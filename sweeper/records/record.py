@@ -65,6 +65,12 @@ class Trial:
     def duplicate_of(self) -> int | None:
         return self.facts.get(DUPLICATE_OF)
 
+    def number_of(self, fact: str) -> float | None:
+        """What it told of a fact; None where that is nothing, or no finite number."""
+        told = self.facts.get(fact)
+        is_number = isinstance(told, int | float) and not isinstance(told, bool) and math.isfinite(told)
+        return float(told) if is_number else None
+
     @property
     def model(self) -> Path:
         """The trained network. Only the best few of a sweep are kept."""
