@@ -47,12 +47,11 @@ class Genome:
         exists = self._existing(genes)
         columns = []
         for gene, of in enumerate(self.dimensions.values()):
-            values = np.where(exists[:, gene], _middle(of, genes[:, gene]), ABSENT)
             if isinstance(of, CategoricalDistribution):
                 chosen = _share(genes[:, gene], len(of.choices))[:, None] == np.arange(len(of.choices))
                 columns.append(np.where(exists[:, gene, None], chosen, ABSENT))
             else:
-                columns.append(values[:, None])
+                columns.append(np.where(exists[:, gene], _middle(of, genes[:, gene]), ABSENT)[:, None])
         return np.concatenate(columns, axis=1).astype(float)
 
     def decode(self, genes: np.ndarray) -> list[dict[str, Any]]:
@@ -111,9 +110,7 @@ def _bounds(of: BaseDistribution) -> tuple[float, float]:
 
 
 def _middle(of: BaseDistribution, genes: np.ndarray) -> np.ndarray:
-    """Where the values that genes stand for lie in 0..1. (n,) -> (n,)."""
-    if isinstance(of, CategoricalDistribution):
-        return (_share(genes, len(of.choices)) + 0.5) / len(of.choices)
+    """Where the numbers that genes stand for lie in 0..1. (n,) -> (n,)."""
     return np.clip(genes, 0, 1) if _is_fine(of) else _place(of, _number(of, genes))
 
 
