@@ -21,6 +21,7 @@ from sweeper.engine.coordinator import Coordinator
 from sweeper.engine.executor import Call, Executor
 from sweeper.engine.limits import Limits
 from sweeper.engine.mishap import INTERRUPTED
+from sweeper.engine.pricing import Pricing
 from sweeper.engine.recorder import Recorder, begin, claim
 from sweeper.engine.slot import Work
 from sweeper.engine.stopping import Stopping, sigterm_as_ctrl_c
@@ -60,6 +61,9 @@ def run(
     extend = extension(settings, config)
     followed = store.read(config, config.hydra.runtime.choices, config.hydra.job.name)
     slots, waiting = executor(settings), Waiting()
+    HydraConfig.instance().set_config(config)  # so that slots know hydra.sweeper.allow between trials, too
+    work, logs = Work(context, config, task, Singleton.get_state()).pickled(), folder / "slots"
+    pricing = Pricing(work, logs, settings.executor.get("preload") or ()) if is_ours(task) else None
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(folder) if settings.resume else claim(folder)))
         confirms = settings.confirm is not None
@@ -67,7 +71,10 @@ def run(
         trials = earlier.trials if earlier else ()
         searches = earlier is None or not resume.is_done(earlier, settings.n_trials)
         if searches:
-            study = Study(settings, space, folder, enqueued=enqueued, extend=extend, earlier=earlier and trials)
+            price = pricing and pricing.ask
+            study = Study(
+                settings, space, folder, enqueued=enqueued, extend=extend, earlier=earlier and trials, price=price
+            )
             settings = replace(settings, n_trials=min(settings.n_trials, study.size or settings.n_trials))
             started = replace(started, n_trials=settings.n_trials)
         elif confirmation.is_over(folder, settings, space, config):
@@ -75,9 +82,10 @@ def run(
             return 0
         # What the user has to mend is told by now. The slots import TensorFlow while this process imports MLflow.
         stack.enter_context(closing(slots))
+        if pricing:
+            stack.enter_context(closing(pricing))
         stopping = Stopping(folder)
-        HydraConfig.instance().set_config(config)  # so that slots know hydra.sweeper.allow between trials, too
-        slots.start(Work(context, config, task, Singleton.get_state()).pickled(), str(folder / "slots"))
+        slots.start(work, str(logs))
         if searches:
             recorder = Recorder(
                 journal,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
 
 import psutil
 
-from sweeper.engine import process
+from sweeper.engine import process, slot
 from sweeper.engine.executor import Call, Died, Done, Message, Raised, Ready, Reported, TrialJob
 from sweeper.engine.process import Process
 from sweeper.errors import ConfigError, SweeperError
@@ -121,7 +122,8 @@ class LocalExecutor:
         surroundings = process.surroundings(threads, self._gpus.of(number))
         try:
             context = process.context(self._preload, self._gpus.names)
-            begun = process.begin(context, number, self._work, self._logs, surroundings, self._preload)
+            main = partial(slot.main, number)
+            begun = process.begin(context, f"slot-{number}", main, self._work, self._logs, surroundings, self._preload)
         except (EOFError, ConnectionError, psutil.NoSuchProcess) as error:
             modules = ", ".join(self._preload)
             raise SweeperError(

@@ -1,11 +1,11 @@
-"""The process of a slot: begun with surroundings of its own, ended with all that it has started."""
+"""A process of a sweep, mostly a slot's: begun with surroundings of its own, ended with all that it has started."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from sweeper.engine import forkserver, slot
+from sweeper.engine import forkserver
 from sweeper.engine.executor import Call, TrialJob
 from sweeper.machine import inherited
 from sweeper.records.states import State
@@ -99,13 +99,21 @@ def surroundings(threads: int, card: str | None) -> dict[str, str]:
 
 
 def begin(
-    context: BaseContext, number: int, work: bytes, logs: Path, surroundings: Mapping[str, str], preload: Sequence[str]
+    context: BaseContext,
+    name: str,
+    main: Callable[..., None],
+    work: bytes,
+    logs: Path,
+    surroundings: Mapping[str, str],
+    preload: Sequence[str],
 ) -> Process:
-    """surroundings: there before anything is imported that nobody has imported for the slot."""
+    """main: of the process, called with its connection and what `slot.begin` wants beside that.
+    surroundings: there before anything is imported that nobody has imported for it.
+    """
     ours, theirs = multiprocessing.Pipe()
-    log = logs / f"slot-{number}.log"
-    arguments = (number, theirs, str(log), {**os.environ, **surroundings}, tuple(preload))
-    inner = context.Process(target=slot.main, args=arguments, name=f"slot-{number}")
+    log = logs / f"{name}.log"
+    arguments = (theirs, str(log), {**os.environ, **surroundings}, tuple(preload))
+    inner = context.Process(target=main, args=arguments, name=name)
     anew = context.get_start_method() == "spawn"
     with inherited.environment(surroundings if anew else {}), inherited.deafness_to_signals():
         inner.start()

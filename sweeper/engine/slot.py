@@ -63,6 +63,14 @@ class _Pickler(cloudpickle.Pickler):
 
 def main(number: int, connection: Connection, log: str, environment: Mapping[str, str], preload: Sequence[str]) -> None:
     """The process of slot `number`, until it is sent None. Whatever is printed in it goes to the file `log`."""
+    trials = _Trials(begin(connection, log, environment, preload))
+    connection.send(Ready(number))
+    while (job := connection.recv()) is not None:
+        connection.send(_run(number, job, trials, connection, log))
+
+
+def begin(connection: Connection, log: str, environment: Mapping[str, str], preload: Sequence[str]) -> Work:
+    """Makes a new process one of the sweep, and returns what it is sent first."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _redirect_output(log)
     os.environ.clear()  # it may be forked from a process that began under other circumstances
@@ -73,10 +81,7 @@ def main(number: int, connection: Connection, log: str, environment: Mapping[str
     for module in preload:
         importlib.import_module(module)
     gc.freeze()  # what is imported stays: to look at it again between trials takes 0.2 s
-    connection.send(Ready(number))
-    trials = _Trials(work)
-    while (job := connection.recv()) is not None:
-        connection.send(_run(number, job, trials, connection, log))
+    return work
 
 
 def _run(number: int, job: TrialJob | Call, trials: _Trials, connection: Connection, log: str) -> Done | Raised:

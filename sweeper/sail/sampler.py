@@ -7,7 +7,8 @@ each is expected to improve on the elite of its cell (selection="gain").
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from optuna import Study
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
-from scipy.stats import norm, qmc
+from scipy.stats import qmc
 
 from sweeper.errors import ConfigError
 from sweeper.sail import surrogate, told
@@ -23,10 +24,10 @@ from sweeper.sail.archive import Archive
 from sweeper.sail.descriptor import Descriptor, Exact
 from sweeper.sail.genome import Active, Genome
 from sweeper.sail.illumination import Evolution, Illumination, illuminate
+from sweeper.sail.selection import Candidate, Costs, Selection
 from sweeper.sail.surrogate import Kernels, Surrogate
 from sweeper.sail.told import Told
 
-_SAME = 1e-9  # squared distance of features below which two trials are one
 _RELEARN = 20  # kernels are learned anew when a 20th of the trials is new
 
 
@@ -41,6 +42,7 @@ class SAILSampler(BaseSampler):
         deciding: Sequence[str] = (),
         active: Active | None = None,
         exact: Mapping[str, Exact] | None = None,
+        costs: Costs | None = None,
         n_startup_trials: int | None = None,
         batch_size: int = 1,
         kappa: float = 1.0,
@@ -55,6 +57,8 @@ class SAILSampler(BaseSampler):
         search_space: all dimensions by name; None: those that trials of the study had, once there are any.
         deciding, active: as Genome has them, where dimensions depend on categories.
         exact: functions of descriptors that need no training. Others are read from the user attributes of trials.
+        costs: tells descriptors before a training, too, but is too slow for every candidate of the evolution: it is
+            asked about those that are to be trained. Evolution goes by what is expected.
         n_startup_trials: of a Sobol sequence, before anything is learned; None: 3 a dimension and at least 16.
         batch_size: trials asked for between two illuminations.
         kappa: deviations above its mean that a candidate is credited with.
@@ -68,17 +72,15 @@ class SAILSampler(BaseSampler):
         self.descriptors = tuple(descriptors)
         if not self.descriptors:
             raise ConfigError("SAIL needs a map: give descriptors, {parameters: {low: 1e3, high: 1e6, log: true}}")
-        if selection not in ("gain", "sobol"):
-            raise ConfigError(f"selection={selection}: give gain or sobol.")
         self._space, self._deciding, self._active = search_space, tuple(deciding), active
-        self._n_startup, self._batch_size, self._kappa = n_startup_trials, batch_size, kappa
-        self._selection, self._nested = selection, nested
+        self._n_startup, self._kappa = n_startup_trials, kappa
+        self._selection = Selection(selection, batch_size, nested, costs)
         self._evolution = Evolution(n_generations, n_children, mutation_sigma)
         self._seed = int(np.random.SeedSequence().entropy % 2**32) if seed is None else seed
         self._independent = RandomSampler(self._seed)
         self._model: Surrogate | None = None  # this and what follows only saves time
         self._learned_from = 0  # trials
-        self._queue: list[np.ndarray] = []
+        self._queue: deque[Candidate] = deque()
         self._known: Genome | None = None
 
     def reseed_rng(self) -> None:
@@ -98,9 +100,12 @@ class SAILSampler(BaseSampler):
         if len(known) + len(known.running) < startup or not known.can_lead.any():
             return genome.decode(self._sobol(len(genome.names), trial.number))[0]
         if not self._queue:
-            self._queue = list(self._proposed(known, genome, np.random.default_rng([self._seed, trial.number])))
-        genes = self._queue.pop() if self._queue else self._sobol(len(genome.names), trial.number)[0]
-        return genome.decode(genes[None])[0]
+            self._queue.extend(self._proposed(known, genome, np.random.default_rng([self._seed, trial.number])))
+        if not self._queue:
+            return genome.decode(self._sobol(len(genome.names), trial.number))[0]
+        candidate = self._queue.popleft()
+        self._note(study, trial, candidate.costs)
+        return genome.decode(candidate.genes[None])[0]
 
     def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any) -> Any:
         """Of a dimension that no trial had before."""
@@ -110,8 +115,11 @@ class SAILSampler(BaseSampler):
         """Keeps the descriptors that are known without a training beside those that trials tell."""
         for axis in self.descriptors:
             if axis.fn is not None and axis.name not in trial.user_attrs and trial.params:
-                exact = float(axis.fn([trial.params])[0])
-                study._storage.set_trial_user_attr(trial._trial_id, axis.name, exact)  # as Optuna's own samplers do
+                self._note(study, trial, {axis.name: float(axis.fn([trial.params])[0])})
+
+    def _note(self, study: Study, trial: FrozenTrial, descriptors: Mapping[str, float]) -> None:
+        for name, value in descriptors.items():
+            study._storage.set_trial_user_attr(trial._trial_id, name, value)  # as Optuna's own samplers do
 
     def genome(self, study: Study) -> Genome:
         if self._space is None:
@@ -160,54 +168,19 @@ class SAILSampler(BaseSampler):
             rng,
         )
 
-    def _proposed(self, known: Told, genome: Genome, rng: np.random.Generator) -> np.ndarray:
-        """(up to batch_size, genes), last one first."""
+    def _proposed(self, known: Told, genome: Genome, rng: np.random.Generator) -> Iterator[Candidate]:
+        """Up to batch_size."""
         learn = self._model is None or len(known) - self._learned_from >= max(1, self._learned_from // _RELEARN)
         model = surrogate.learned(known, genome, self.descriptors, self._kernels(), learn=learn)
         if model is None:
-            return np.empty((0, len(genome.names)))
+            return iter(())
         self._model, self._learned_from = model, len(known) if learn else self._learned_from
-        found = self.illuminated(known, model, self._kappa, rng)
-        return self._chosen(found, known, model, rng)
+        return self._selection.of(self.illuminated(known, model, self._kappa, rng), known, model, rng)
 
     def _kernels(self) -> Kernels | None:
         return self._model and self._model.kernels
-
-    def _chosen(self, found: Illumination, known: Told, model: Surrogate, rng: np.random.Generator) -> np.ndarray:
-        """Of the elites of the acquisition map, those that are new and promise most, or those of Sobol's cells."""
-        cells = found.archive.filled
-        genes = found.genes[cells]
-        features = model.genome.features(genes)
-        seen = model.genome.features(np.concatenate([known.genes, known.running]))
-        new = ((features[:, None] - seen[None]) ** 2).sum(axis=2).min(axis=1) > _SAME
-        cells, genes, features = cells[new], genes[new], features[new]
-        count = min(self._batch_size, len(cells))
-        if self._selection == "sobol":
-            point = qmc.Sobol(len(self.descriptors), rng=rng).random(max(1, count))
-            wanted = (point * found.archive.shape).astype(int)
-            here = np.stack(np.unravel_index(cells, found.archive.shape), axis=1)
-            nearest = ((here[None] - wanted[:, None]) ** 2).sum(axis=2).argmin(axis=1) if len(cells) else []
-            return genes[np.unique(nearest)] if len(cells) else genes
-        mean, deviation = model.value.predict_with_deviation(features)
-        gain = _expected_improvement(mean, deviation, self._floors(known)[cells])
-        chances = gain / gain.sum() if gain.sum() > 0 else np.full(len(gain), 1 / max(1, len(gain)))
-        count = min(count, int((chances > 0).sum()))
-        return genes[rng.choice(len(genes), count, replace=False, p=chances)] if count else genes[:0]
-
-    def _floors(self, known: Told) -> np.ndarray:
-        """(cells,) what a trial in each cell has to beat: its elite, or the worst of all where it is empty."""
-        archive = known.archive(self.descriptors)
-        archive = archive.nested() if self._nested else archive
-        return np.maximum(archive.scores, known.values[known.can_lead].min())
 
     def _sobol(self, dimensions: int, number: int) -> np.ndarray:
         """(1, genes) point `number` of a scrambled Sobol sequence."""
         sequence = qmc.Sobol(dimensions, rng=np.random.default_rng(self._seed))
         return (sequence.fast_forward(number) if number else sequence).random(1)  # SciPy cannot go on by 0
-
-
-def _expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """(n,) each. Source: Jones, Schonlau and Welch 1998, Efficient global optimization, equation 15."""
-    ahead = mean - best
-    standard = ahead / deviation
-    return np.maximum(ahead * norm.cdf(standard) + deviation * norm.pdf(standard), 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -16,6 +17,7 @@ from sweeper.search import feasibility
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space
 
+Price = Callable[[Sequence[str]], Mapping[str, float]]  # overrides of a trial -> what is known of it without a training
 _KEY = "hydra.sweeper.sampler"
 _GRID = "optuna.samplers.GridSampler"
 _SAIL = "sweeper.sail.sampler.SAILSampler"
@@ -23,7 +25,7 @@ _OF_NUMBERS = ("optuna.samplers.QMCSampler", _SAIL)  # their draws go by the tri
 _CONSTRAINED = (TPESampler, NSGAIISampler, NSGAIIISampler, GPSampler)
 
 
-def build(settings: Settings, space: Space, drawn: int) -> tuple[BaseSampler, int | None]:
+def build(settings: Settings, space: Space, drawn: int, price: Price | None = None) -> tuple[BaseSampler, int | None]:
     """The sampler, and how many different trials it can draw where that is bounded.
 
     drawn: trials of earlier sessions. The same seed again would repeat the first of them.
@@ -31,7 +33,7 @@ def build(settings: Settings, space: Space, drawn: int) -> tuple[BaseSampler, in
     node = settings.sampler
     if not _is(node, _GRID):
         node = _reseeded(node, drawn)
-        known = _map_of(space) if _is(node, _SAIL) else {}
+        known = _map_of(space, price) if _is(node, _SAIL) else {}
         sampler = nodes.made(node, _KEY, settings.allow, **known)
         _check(sampler, settings)
         if settings.constraints and feasibility.OPTIONS:
@@ -72,9 +74,12 @@ def _is(node: Any, target: str) -> bool:
     return isinstance(node, DictConfig) and node.get("_target_") == target
 
 
-def _map_of(space: Space) -> dict[str, Any]:
+def _map_of(space: Space, price: Price | None) -> dict[str, Any]:
     """What SAIL wants to know of a search before its first trial."""
-    return {"search_space": space.union(), "deciding": space.groups, "active": space.active}
+    known = {"search_space": space.union(), "deciding": space.groups, "active": space.active}
+    if price is None:
+        return known
+    return known | {"costs": lambda drawn: price(space.overrides(space.by_key(drawn)))}
 
 
 def _grid_points(key: str, of: Any) -> list[Any]:

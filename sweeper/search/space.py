@@ -90,6 +90,12 @@ class Space:
             if assigned:
                 yield key, value
 
+    def by_key(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
+        """Values by Optuna's names -> by override key."""
+        choices = {key: drawn[key] for key in self.groups}
+        keys = {of.name: key for key, of in self.of_groups(choices).items()}
+        return {keys.get(name, name): value for name, value in drawn.items()}
+
     def overrides(self, params: Mapping[str, Any]) -> list[str]:
         """The fixed and the drawn values as Hydra's command line takes them."""
         return [*self.fixed, *(override(key, value) for key, value in params.items())]

@@ -20,6 +20,7 @@ from sweeper.errors import ConfigError, SweeperError
 from sweeper.records.record import Trial
 from sweeper.records.states import BAD, OPEN, State
 from sweeper.search import constraints, feasibility, sampler, storage
+from sweeper.search.sampler import Price
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space
 from sweeper.secret import without_credentials
@@ -49,16 +50,18 @@ class Study:
         enqueued: Sequence[dict[str, Any]],
         extend: Callable[[optuna.Trial], None] | None,
         earlier: Sequence[Trial] | None = None,
+        price: Price | None = None,
     ):
         """enqueued: of the first trials, values by Optuna's names.
         extend: called with each new trial once its dimensions of `space` are drawn; what it suggests joins them.
         earlier: the trials of a sweep that is resumed, as its journal tells them; None for a new one.
+        price: tells samplers that want to know what a trial will cost.
 
         Raises: ConfigError if sampler, pruner, storage or direction do not fit each other or the space.
         """
         self.space, self._extend = space, extend
         self._constraints = settings.constraints
-        drawing, self.size = sampler.build(settings, space, drawn=len(earlier or ()))
+        drawing, self.size = sampler.build(settings, space, len(earlier or ()), price)
         self._described = [axis.name for axis in getattr(drawing, "descriptors", ())]  # facts that the sampler reads
         self._study, held = _create(settings, drawing, folder)
         self._owner = str(folder)

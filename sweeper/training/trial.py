@@ -19,7 +19,7 @@ from sweeper.records import plain
 from sweeper.records.events import Metrics, Report
 from sweeper.records.record import CONFIG, MODEL
 from sweeper.secret import without_credentials
-from sweeper.training import answers, checkpoint, instances, objectives, origin
+from sweeper.training import answers, checkpoint, instances, objectives, origin, size
 from sweeper.training.schedule import Schedule
 from sweeper.training.trainer import AUTO, PRECISIONS, Trainer
 
@@ -95,12 +95,13 @@ def run(
     net.set_weights(fitted.weights)
 
     words = {group: instances.word(cfg[group]) for group in ("model", "dataset")}
-    facts: dict[str, Any] = {**words, "parameters": net.count_params()}
+    facts: dict[str, Any] = words | size.of(net, trainer)
     used = views.averaged(net) if trainer.views == 2 else net
     if not fitted.stopped:
         used.save(folder / MODEL)
         Card(
-            **facts,
+            **words,
+            parameters=net.count_params(),
             classes=data.classes,
             input_shape=data.input_shape,
             mean=data.mean,
@@ -108,7 +109,6 @@ def run(
             metric=metric,
             value=fitted.value,
         ).write(folder)
-    facts["mflops"] = costs.mflops(net) * trainer.views
     if trainer.latency or "latency" in optimized:
         facts["latency"] = costs.latency(used)
     if not fitted.stopped:
