@@ -30,7 +30,7 @@ from sweeper.errors import ConfigError
 from sweeper.records import record
 from sweeper.records.events import SweepStarted
 from sweeper.records.journal import Journal
-from sweeper.search import enqueue, space
+from sweeper.search import asked, enqueue, space
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space, check
 from sweeper.search.study import Study
@@ -143,11 +143,12 @@ def _pinned(config: DictConfig, settings: Settings) -> DictConfig:
 def begun(settings: Settings, config: DictConfig, *, ours: bool) -> SweepStarted:
     """ours: the task is our own training, which measures what it knows and nothing else.
 
-    Raises: ConfigError as `objectives.names`, `objectives.check_measured` and `recorder.begin`.
+    Raises: ConfigError as `objectives.names`, its checks and `recorder.begin`.
     """
     metrics = objectives.names(OmegaConf.select(config, "optimized_metric", default=objectives.UNNAMED))
     if ours:
         objectives.check_measured(metrics)
+        objectives.check_axes(asked.axes(config))
     return begin(Path(config.hydra.sweep.dir), metrics, settings.directions, settings.n_trials, config.hydra)
 
 

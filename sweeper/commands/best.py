@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="+",
         action="extend",
         default=[],
-        help="of what trials tell: parameters=50000 mflops=2 latency=1.5",
+        help="of what trials tell: parameters=50000 mflops=2 latency_ms=1.5",
     )
     parser.add_argument("--sweep", metavar="ID", help="its folder's name or path (default: the latest)")
 

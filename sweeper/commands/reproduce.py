@@ -20,7 +20,6 @@ from sweeper import text
 from sweeper.config import allowed, command
 from sweeper.engine import process
 from sweeper.errors import ConfigError
-from sweeper.files import file_costs
 from sweeper.records import record, sweeps
 from sweeper.records.events import Metrics
 from sweeper.records.record import Sweep, Trial
@@ -33,7 +32,7 @@ ERRORS = 2  # standard errors of an accuracy that two trainings of the same may 
 LOSS = 0.05  # share of a loss
 EQUAL = 1e-6  # share of a value that counts as none
 AUTOMATIC = ("precision", "steps_per_execution")  # keys of the trainer
-MEASURED = "latency"  # how the names of those end that are another one each time
+MEASURED = ("latency_ms", "train_seconds")  # how the names of those end that are another one each time
 SIZE = 0.02  # share of a file's size: its names and its compression are not always the same
 
 
@@ -55,7 +54,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "Trains a finished trial again, with the config, seed and threads that it had. Tells what differs from then "
         "(config, data, code, packages, machine) and judges the result: an accuracy may be "
         f"{ERRORS} standard errors apart, a loss {LOSS:.0%}, a file's size {SIZE:.0%}, parameters and operations not "
-        "at all; a latency is another one each time. Exit code: 0 reproduced, 1 not."
+        "at all; a latency or a time is another one each time. Exit code: 0 reproduced, 1 not."
     )
     sweeps.add_trial(parser)
     parser.add_argument("--tolerance", metavar="X", type=float, help="of each value, instead of those above")
@@ -165,7 +164,7 @@ def _judged(
 
 def _tolerance(metric: str, value: float, images: int) -> tuple[float, str]:
     """And why. images: that an accuracy was measured on."""
-    if metric in file_costs.NAMES:
+    if metric.endswith("_kb"):
         return SIZE * value, f"{SIZE:.0%} of a file's size"
     if metric in COSTS:
         return 0.0, "a size does not change"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-UNITS = {"latency": "ms an image", "mflops": "millions an image"}
+UNITS = {"mflops": "millions an image"}  # of names that do not end in theirs
 _WRITTEN = 12  # bins along an axis up to which a cell has room for the number of its trial
 
 

@@ -16,7 +16,7 @@ Exact = Callable[[Sequence[Mapping[str, Any]]], np.ndarray]  # hyperparameters o
 
 @dataclass(frozen=True)
 class Descriptor:
-    name: str  # of a fact that a trial tells: parameters, latency
+    name: str  # of a fact that a trial tells: parameters, latency_ms
     low: float  # the lower end of the first bin, in the descriptor's own unit
     high: float  # the upper end of the last one
     bins: int = 10
@@ -47,6 +47,39 @@ class Descriptor:
     def edges(self) -> np.ndarray:
         """(bins + 1,) ends of the bins."""
         return self.unscaled(np.linspace(0, 1, self.bins + 1))
+
+
+def chosen(
+    given: Sequence[Descriptor] | Mapping[str, Mapping[str, Any]],
+    axes: Sequence[str] | None,
+    exact: Mapping[str, Exact],
+) -> tuple[Descriptor, ...]:
+    """The axes of a map: those of `given` that are named, or all.
+
+    Raises: ConfigError if there is none, or one is named that is not given, or makes no sense.
+    """
+    if isinstance(given, Mapping):
+        given = [_made(name, keys, exact.get(name)) for name, keys in given.items()]
+    known = {descriptor.name: descriptor for descriptor in given}
+    lacking = [name for name in axes or () if name not in known]
+    if lacking:
+        raise ConfigError(
+            f"hydra.sweeper.sampler.axes: there is no range of {lacking[0]}, only of {', '.join(known)}. Give it one: "
+            f"'+hydra.sweeper.sampler.descriptors.{lacking[0]}={{low: 1, high: 100, bins: 8, log: true}}'"
+        )
+    found = tuple(known[name] for name in (known if axes is None else axes))
+    if not found:
+        raise ConfigError("A map needs an axis: hydra.sweeper.sampler.axes=[parameters,mflops]")
+    return found
+
+
+def _made(name: str, keys: Mapping[str, Any], fn: Exact | None) -> Descriptor:
+    try:
+        return Descriptor(name, fn=fn, **keys)
+    except TypeError as error:  # a key that is lacking, unknown or no number
+        raise ConfigError(
+            f"hydra.sweeper.sampler.descriptors.{name}: {error}. Give {{low: 1, high: 100, bins: 8, log: true}}."
+        ) from None
 
 
 def cells(descriptors: Sequence[Descriptor], scaled: np.ndarray) -> np.ndarray:

@@ -18,8 +18,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 from scipy.stats import qmc
 
-from sweeper.errors import ConfigError
-from sweeper.sail import surrogate, told
+from sweeper.sail import descriptor, surrogate, told
 from sweeper.sail.archive import Archive
 from sweeper.sail.descriptor import Descriptor, Exact
 from sweeper.sail.genome import Active, Genome
@@ -38,6 +37,7 @@ class SAILSampler(BaseSampler):
         self,
         descriptors: Sequence[Descriptor] | Mapping[str, Mapping[str, Any]],
         *,
+        axes: Sequence[str] | None = None,
         search_space: Mapping[str, BaseDistribution] | None = None,
         deciding: Sequence[str] = (),
         active: Active | None = None,
@@ -53,7 +53,8 @@ class SAILSampler(BaseSampler):
         nested: bool = False,
         seed: int | None = None,
     ):
-        """descriptors: the axes of the map, {"parameters": {"low": 1e3, "high": 1e6, "bins": 10, "log": True}}.
+        """descriptors: what may be an axis, {"parameters": {"low": 1e3, "high": 1e6, "bins": 10, "log": True}}.
+        axes: names of those that the map has; None: all.
         search_space: all dimensions by name; None: those that trials of the study had, once there are any.
         deciding, active: as Genome has them, where dimensions depend on categories.
         exact: functions of descriptors that need no training. Others are read from the user attributes of trials.
@@ -64,14 +65,9 @@ class SAILSampler(BaseSampler):
         kappa: deviations above its mean that a candidate is credited with.
         nested: the elite of a cell is the best of all cells inside of its budgets.
 
-        Raises: ConfigError if there is no descriptor, or a setting makes no sense.
+        Raises: ConfigError if there is no axis, or a setting makes no sense.
         """
-        exact = exact or {}
-        if isinstance(descriptors, Mapping):
-            descriptors = [Descriptor(name, fn=exact.get(name), **axis) for name, axis in descriptors.items()]
-        self.descriptors = tuple(descriptors)
-        if not self.descriptors:
-            raise ConfigError("SAIL needs a map: give descriptors, {parameters: {low: 1e3, high: 1e6, log: true}}")
+        self.descriptors = descriptor.chosen(descriptors, axes, exact or {})
         self._space, self._deciding, self._active = search_space, tuple(deciding), active
         self._n_startup, self._kappa = n_startup_trials, kappa
         self._selection = Selection(selection, batch_size, nested, costs)

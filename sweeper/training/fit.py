@@ -37,6 +37,7 @@ class Fitted:
     epochs: int  # trained
     metrics: Metrics  # of the best epoch
     stopped: bool  # by `report`
+    epoch_seconds: float | None  # the median; None where all epochs are of an earlier attempt
 
 
 def reset(seed: int, precision: str) -> None:
@@ -95,7 +96,9 @@ def fit(
             verbose=0,
         )
     value, weights = epochs.best[metric], epochs.best_weights
-    return Fitted(value, weights, epochs.best_epoch, epochs.trained, epochs.best, epochs.stopped)
+    seconds = epochs.seconds[1:] or epochs.seconds  # the first one is traced
+    epoch_seconds = float(np.median(seconds)) if seconds else None
+    return Fitted(value, weights, epochs.best_epoch, epochs.trained, epochs.best, epochs.stopped, epoch_seconds)
 
 
 class _Epochs(keras.callbacks.Callback):
@@ -107,6 +110,7 @@ class _Epochs(keras.callbacks.Callback):
         self.best_epoch = 0  # from 1
         self.best_weights: list[np.ndarray] = []
         self.curve: list[Metrics] = []
+        self.seconds: list[float] = []  # of the epochs of this attempt, with their validation
         self.stopped = False  # by `report`
         self.over = False
         self._optimizer = program.optimizer
@@ -120,7 +124,11 @@ class _Epochs(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Metrics) -> None:
         self._refuse_divergence(logs["loss"])
 
+    def on_epoch_begin(self, epoch: int, logs: Metrics | None = None) -> None:
+        self._begun = time.monotonic()
+
     def on_epoch_end(self, epoch: int, logs: Metrics) -> None:
+        self.seconds.append(time.monotonic() - self._begun)
         metrics = {name: float(value) for name, value in logs.items()}
         metrics["learning_rate"] = float(self._optimizer.learning_rate)
         self._refuse_divergence(metrics["val_loss"])

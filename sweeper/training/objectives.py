@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sweeper.errors import ConfigError
@@ -36,6 +36,16 @@ def check_measured(names: Sequence[str]) -> None:
         raise ConfigError(
             f"optimized_metric={_typed(names)}: that is known before the training. Add what the training is for: "
             f"'optimized_metric=[val_accuracy,{','.join(names)}]'"
+        )
+
+
+def check_axes(names: Iterable[str]) -> None:
+    """Raises: ConfigError if our own trainings do not measure one of them."""
+    unknown = [name for name in names if name not in METRICS + COSTS]
+    if unknown:
+        raise ConfigError(
+            f"hydra.sweeper.sampler.axes: {unknown[0]} is not measured by a trial. Give some of "
+            f"{', '.join(COSTS + METRICS)}."
         )
 
 

@@ -8,8 +8,9 @@ from sweeper.errors import ConfigError
 from sweeper.files import file_costs
 
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")  # those named loss are minimized, the others maximized
-# Of the trained network: number, millions an image, ms an image; then of it as a file that others run.
-COSTS = ("parameters", "mflops", "latency", *file_costs.NAMES)
+# Of the trained network: number; millions an image; an image; of all its epochs, but not of tracing it; as it is saved,
+# in thousands of bytes. Then of it as a file that others run.
+COSTS = ("parameters", "mflops", "latency_ms", "train_seconds", "model_kb", *file_costs.NAMES)
 AUTO = "auto"  # what this machine does fastest
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 

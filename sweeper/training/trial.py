@@ -18,6 +18,7 @@ from sweeper.files.card import Card
 from sweeper.records import plain
 from sweeper.records.events import Metrics, Report
 from sweeper.records.record import CONFIG, MODEL
+from sweeper.search import asked
 from sweeper.secret import without_credentials
 from sweeper.training import answers, checkpoint, instances, objectives, origin, size
 from sweeper.training.schedule import Schedule
@@ -75,7 +76,7 @@ def run(
     """
     check(cfg)
     optimized = objectives.names(cfg.optimized_metric)
-    metric = objectives.of_epochs(optimized)
+    metric, wanted = objectives.of_epochs(optimized), {*optimized, *asked.names()}
     trainer = instances.make(cfg, "trainer", allow)
     folder.mkdir(parents=True, exist_ok=True)
     saved = checkpoint.read(folder) if is_of(cfg, folder) else None  # by an attempt whose process died
@@ -109,10 +110,13 @@ def run(
             metric=metric,
             value=fitted.value,
         ).write(folder)
-    if trainer.latency or "latency" in optimized:
-        facts["latency"] = costs.latency(used)
+    if fitted.epoch_seconds is not None:
+        facts["train_seconds"] = fitted.epochs * fitted.epoch_seconds
+    if trainer.latency or "latency_ms" in wanted:
+        facts["latency_ms"] = costs.latency(used)
     if not fitted.stopped:
-        facts |= file_costs.measure(used, data, optimized)
+        facts["model_kb"] = (folder / MODEL).stat().st_size / 1e3
+        facts |= file_costs.measure(used, data, wanted)
     facts |= _chosen(cfg, trainer, program)
     if test and not fitted.stopped:
         facts |= answers.evaluate(used, data.test, data).metrics
@@ -219,7 +223,7 @@ def check(cfg: DictConfig) -> None:
     """Raises: ConfigError for values that the libraries would train nonsense with, or refuse without their names."""
     optimized = objectives.names(cfg.optimized_metric)
     objectives.check_measured(optimized)
-    file_costs.check(optimized)
+    file_costs.check({*optimized, *asked.names()})
     if not isinstance(cfg.seed, int) or not 0 <= cfg.seed < 2**32:
         raise ConfigError(f"seed={cfg.seed}: give a whole number from 0 to {2**32 - 1}.")
     for key, (low, high) in HPARAMS.items():

@@ -51,7 +51,7 @@ def test_a_network_that_was_kept_is_told_with_its_export_and_another_with_its_tr
     ("words", "told"),
     [
         (["--max", "parameters=10"], "keeps to parameters <= 10. The least parameters is 1"),
-        (["--max", "latency=1"], "No trial tells latency; they tell epochs, mflops, parameters."),
+        (["--max", "latency_ms=1"], "No trial tells latency_ms; they tell epochs, mflops, parameters."),
         (["--max", "parameters"], "--max parameters: give a fact and a number"),
         (["--max", "parameters=few"], "--max parameters=few: give a fact and a number"),
         (["--sweep", "tuesday"], "No sweep is called tuesday"),

@@ -220,7 +220,7 @@ def test_a_strangers_command_may_allow_itself_nothing(copy):
         ("val_loss", 2.0, 100, 0.1),
         ("parameters", 1000.0, 100, 0.0),
         ("mflops", 7.0, 100, 0.0),
-        ("onnx_size", 13_000.0, 100, 260.0),
+        ("onnx_kb", 13_000.0, 100, 260.0),
     ],
 )
 def test_how_far_a_value_may_be_apart(metric, value, images, tolerance):
@@ -229,8 +229,8 @@ def test_how_far_a_value_may_be_apart(metric, value, images, tolerance):
 
 def test_what_is_timed_is_not_judged(write_sweep):
     values = (0.9, 13_000.0, 0.5, 0.7)
-    metric = "val_accuracy,onnx_size,tflite_int8_latency,latency"
+    metric = "val_accuracy,onnx_kb,tflite_int8_latency_ms,latency_ms"
     write_sweep("tuesday", ("FINISHED", *values), metric=metric, directions=("maximize", *("minimize",) * 3))
     sweep = record.read(Path("multirun/tuesday"))
     found = list(reproduce._judged(sweep, sweep.trials[0], (0.9, 13_100.0, 5.0, 7.0), 100, None))
-    assert [(verdict.metric, verdict.holds) for verdict in found] == [("val_accuracy", True), ("onnx_size", True)]
+    assert [(verdict.metric, verdict.holds) for verdict in found] == [("val_accuracy", True), ("onnx_kb", True)]

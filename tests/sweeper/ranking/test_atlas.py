@@ -79,5 +79,5 @@ def test_one_axis_is_a_line_of_cells(sweep):
 
 
 def test_what_no_trial_told_is_named_with_what_they_did(sweep):
-    with pytest.raises(ConfigError, match=r"tells latency. It has epochs, mflops, parameters"):
-        atlas.of(sweep, [atlas.axis(sweep, "latency", 4)])
+    with pytest.raises(ConfigError, match=r"tells latency_ms. It has epochs, mflops, parameters"):
+        atlas.of(sweep, [atlas.axis(sweep, "latency_ms", 4)])

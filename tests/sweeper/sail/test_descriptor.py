@@ -30,3 +30,27 @@ def test_a_cell_is_the_bins_of_all_axes(size, time, cell):
 def test_an_axis_without_extent_is_refused(axis):
     with pytest.raises(ConfigError, match="descriptor size"):
         Descriptor("size", **axis)
+
+
+RANGES = {"parameters": {"low": 1e3, "high": 1e6, "log": True}, "mflops": {"low": 0, "high": 10, "bins": 5}}
+
+
+def test_axes_are_chosen_by_name_in_their_order():
+    assert [axis.name for axis in descriptor.chosen(RANGES, None, {})] == ["parameters", "mflops"]
+    mflops, parameters = descriptor.chosen(RANGES, ["mflops", "parameters"], {"mflops": len})
+    assert (mflops.bins, mflops.fn, parameters.high, parameters.fn) == (5, len, 1e6, None)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "axes", "told"),
+    [
+        (RANGES, [], r"sampler\.axes=\[parameters,mflops\]"),
+        (RANGES, ["onnx_kb"], r"no range of onnx_kb, only of parameters, mflops\. Give it one: .*descriptors\.onnx_kb"),
+        ({"parameters": {"low": 1}}, None, r"descriptors\.parameters: .*'high'\. Give"),
+        ({"parameters": {"low": 1, "high": 2, "width": 3}}, None, r"descriptors\.parameters: .*'width'\. Give"),
+        ({"parameters": {"low": "few", "high": 2}}, None, r"descriptors\.parameters: "),
+    ],
+)
+def test_axes_that_cannot_be_are_refused(ranges, axes, told):
+    with pytest.raises(ConfigError, match=told):
+        descriptor.chosen(ranges, axes, {})

@@ -1,6 +1,7 @@
 import optuna
 import pytest
 
+from sweeper.config.compose import of_sweep
 from sweeper.errors import ConfigError
 from sweeper.sail.niche import NichePruner
 from sweeper.sail.sampler import SAILSampler
@@ -53,3 +54,16 @@ def test_without_a_map_it_says_what_to_choose():
         trial.should_prune()
     with pytest.raises(ConfigError, match="k=1"):
         NichePruner(k=1)
+
+
+@pytest.mark.parametrize(
+    ("typed", "pruner"),
+    [
+        (["hydra/sweeper/sampler=sail"], "sweeper.sail.niche.NichePruner"),
+        (["hydra/sweeper/pruner=asha", "hydra/sweeper/sampler=sail"], "optuna.pruners.SuccessiveHalvingPruner"),
+        ([], "optuna.pruners.MedianPruner"),
+    ],
+)
+def test_sail_brings_it_unless_another_one_is_typed(typed, pruner):
+    _, config = of_sweep(["hparams=search", *typed])
+    assert config.hydra.sweeper.pruner._target_ == pruner

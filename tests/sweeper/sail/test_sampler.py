@@ -117,7 +117,7 @@ def test_mixed_and_conditional_dimensions_are_searched():
 
 @pytest.mark.parametrize(
     ("settings", "told"),
-    [({"descriptors": {}}, "needs a map"), ({"selection": "best"}, "selection=best: give gain or sobol")],
+    [({"descriptors": {}}, "needs an axis"), ({"selection": "best"}, "selection=best: give gain or sobol")],
 )
 def test_settings_that_make_no_sense_are_refused(settings, told):
     with pytest.raises(ConfigError, match=told):

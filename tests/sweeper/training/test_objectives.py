@@ -24,7 +24,7 @@ DIRECTIONS = "hydra.sweeper.direction=[maximize,minimize]"
     ("given", "names"),
     [
         ("val_accuracy", ("val_accuracy",)),
-        (["val_accuracy", "latency"], ("val_accuracy", "latency")),
+        (["val_accuracy", "latency_ms"], ("val_accuracy", "latency_ms")),
         (OmegaConf.create(["loss", "mflops"]), ("loss", "mflops")),
     ],
 )
@@ -41,7 +41,7 @@ def test_what_names_nothing_is_refused(given):
 @pytest.mark.parametrize(
     ("names", "complaint"),
     [
-        (("f1",), r"optimized_metric=f1: f1 is not measured by a trial. Give one of loss, .*, latency"),
+        (("f1",), r"optimized_metric=f1: f1 is not measured by a trial. Give one of loss, .*, latency_ms"),
         (("val_loss", "size"), r"optimized_metric=\[val_loss,size\]: size is not measured"),
         (("val_loss", "val_loss"), "val_loss is twice the same"),
         (("parameters",), r"known before the training.*'optimized_metric=\[val_accuracy,parameters\]'"),
@@ -79,7 +79,11 @@ def test_directions_that_fit_are_taken(names, directions):
         (("val_loss",), ("maximize",), "Add hydra.sweeper.direction=minimize"),
         (("val_accuracy",), ("minimize",), "Add hydra.sweeper.direction=maximize"),
         (("val_accuracy", "mflops"), ("maximize",), "Give 'hydra.sweeper.direction=[maximize,minimize]'"),
-        (("val_loss", "f1", "latency"), ("maximize",), "Give 'hydra.sweeper.direction=[minimize,maximize,minimize]'"),
+        (
+            ("val_loss", "f1", "latency_ms"),
+            ("maximize",),
+            "Give 'hydra.sweeper.direction=[minimize,maximize,minimize]'",
+        ),
         (("val_loss",), ("minimize", "minimize"), "Give hydra.sweeper.direction=minimize"),
         (("f1", "parameters"), ("maximize", "maximize"), "Add 'hydra.sweeper.direction=[maximize,minimize]'"),
     ],
@@ -134,12 +138,12 @@ def test_what_cannot_be_searched_is_refused_before_the_first_trial(light, argume
 def test_accuracy_and_latency_of_real_trainings_have_a_front_whose_networks_are_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     small = ["model.filters=range(2, 6)", "dataset.train_size=200", "trainer.epochs=2", "hydra.sweeper.n_trials=3"]
-    wanted = ["optimized_metric=[val_accuracy,latency]", DIRECTIONS, "hydra.sweep.dir=sweep"]
+    wanted = ["optimized_metric=[val_accuracy,latency_ms]", DIRECTIONS, "hydra.sweep.dir=sweep"]
     command = [sys.executable, "-m", "sweeper", "-m", "hparams=search", *small, *wanted]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     sweep = record.read(Path("sweep"))
-    assert all(trial.values == (trial.facts["val_accuracy"], trial.facts["latency"]) for trial in sweep.trials)
+    assert all(trial.values == (trial.facts["val_accuracy"], trial.facts["latency_ms"]) for trial in sweep.trials)
     assert all(trial.model.exists() for trial in sweep.pareto_front())
     assert sweep.best.tested
     again = subprocess.run(
@@ -188,3 +192,9 @@ def test_the_line_of_the_front_bounds_what_it_reaches(directions, front, border)
     xs, ys = line.get_data()
     step = ys[0] if line.get_drawstyle() == "steps-post" else ys[1]
     assert (np.mean(xs), step) == border
+
+
+def test_an_axis_of_the_map_is_something_that_trials_measure():
+    objectives.check_axes(["parameters", "latency_ms", "onnx_kb", "val_loss"])
+    with pytest.raises(ConfigError, match=r"axes: latency is not measured by a trial\. Give some of parameters, .*"):
+        objectives.check_axes(["parameters", "latency"])
