@@ -93,6 +93,7 @@ def run(
                 started,
                 slots=slots.slots,
                 keep=settings.keep_models,
+                axes=study.axes,
                 tracking=followed,
                 earlier=earlier,
                 limits=limits,

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from sweeper.records import pareto
 from sweeper.records.events import Event, TrialEnded, TrialStarted
 from sweeper.records.record import DUPLICATE_OF, MODEL, Trial, inside, losses
 from sweeper.records.states import OPEN
+from sweeper.sail import descriptor
+from sweeper.sail.descriptor import Descriptor
 from sweeper.training import checkpoint
 
 
@@ -18,6 +23,7 @@ from sweeper.training import checkpoint
 class _Known:
     trial: int
     point: pareto.Point
+    cell: int = -1  # of the map; -1: of none
     kept: bool = True  # its network
 
 
@@ -25,16 +31,24 @@ class Keeper:
     """Listens to a sweep and deletes the network of every trial that is not among the best `keep`.
 
     With several objectives those are the Pareto front; where it has more than `keep`, its ends and then those whose
-    neighbours are far. Checkpoints are deleted too, but of trials that may go on.
+    neighbours are far. Of a map, the elites stay, too. Checkpoints are deleted, but of trials that may go on.
     """
 
-    def __init__(self, folder: Path, directions: tuple[str, ...], keep: int, before: Iterable[Trial] = ()):
-        """before: the trials of the sessions before, when a sweep is resumed."""
-        self._folder, self._directions, self._keep = folder, directions, keep
+    def __init__(
+        self,
+        folder: Path,
+        directions: tuple[str, ...],
+        keep: int,
+        before: Iterable[Trial] = (),
+        axes: Sequence[Descriptor] = (),
+    ):
+        """before: the trials of the sessions before, when a sweep is resumed. axes: of the map that a sweep fills."""
+        self._folder, self._directions, self._keep, self._axes = folder, directions, keep, tuple(axes)
         self._folders = {trial.number: trial.folder for trial in before}
         trained = [trial for trial in before if trial.state == "FINISHED" and trial.duplicate_of is None]
         known = [
-            _Known(trial.number, self._point(trial.values, trial.missed), trial.model.exists()) for trial in trained
+            _Known(trial.number, self._point(trial.values, trial.missed), self._cell(trial.facts), trial.model.exists())
+            for trial in trained
         ]
         self._known = [one for rank, one in _ranked(known) if one.kept or rank == 1]  # of the front, and what is kept
 
@@ -58,19 +72,27 @@ class Keeper:
         if event.state != "FINISHED" or DUPLICATE_OF in event.facts:
             self._delete_network(event.trial)
             return
-        ranked = _ranked([*self._known, _Known(event.trial, self._point(event.values, event.missed))])
-        kept = [known.trial for _, known in ranked if known.kept]
-        for trial in kept[self._keep :]:
-            self._delete_network(trial)
-        stays = set(kept[: self._keep])
+        ended = _Known(event.trial, self._point(event.values, event.missed), self._cell(event.facts))
+        ranked = _ranked([*self._known, ended])
+        kept = [known for _, known in ranked if known.kept]
+        elites = {known.cell: known for known in reversed(kept) if known.cell >= 0}
+        stays = {known.trial for known in (*kept[: self._keep], *elites.values())}
+        for known in kept:
+            if known.trial not in stays:
+                self._delete_network(known.trial)
         self._known = [
-            _Known(known.trial, known.point, known.trial in stays)
-            for rank, known in ranked
-            if known.trial in stays or rank == 1
+            replace(known, kept=known.trial in stays) for rank, known in ranked if known.trial in stays or rank == 1
         ]
 
     def _delete_network(self, trial: int) -> None:
         (self._own(trial) / MODEL).unlink(missing_ok=True)
+
+    def _cell(self, facts: Mapping[str, Any]) -> int:
+        told = [facts.get(axis.name) for axis in self._axes]
+        if not told or not all(isinstance(value, int | float) for value in told):
+            return -1
+        places = [axis.scaled(value) for axis, value in zip(self._axes, told, strict=True)]
+        return int(descriptor.cells(self._axes, np.array([places]))[0])
 
     def _point(self, values: Sequence[float], missed: Mapping[str, float]) -> pareto.Point:
         return pareto.Point(losses(values, self._directions), sum(missed.values()))

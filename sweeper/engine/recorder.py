@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from sweeper.ranking import results
 from sweeper.records import record
 from sweeper.records.events import Event, SweepEnded, SweepStarted, TrialEnded, TrialTested
 from sweeper.records.journal import NAME, Journal
+from sweeper.sail.descriptor import Descriptor
 from sweeper.search import asked
 from sweeper.secret import hide
 from sweeper.tracking import model_log
@@ -83,13 +84,14 @@ class Recorder:
         earlier: record.Sweep | None = None,
         limits: Limits | None = None,
         console: Console | None = None,
+        axes: Sequence[Descriptor] = (),
     ):
         """keep: the models of so many best trials stay. earlier: what is resumed. console: for what happens meanwhile;
-        None is stdout."""
+        None is stdout. axes: of the map that the sweep fills, if it fills one."""
         self._journal, self._folder, self._uri, self._limits = journal, folder, tracking.uri, limits
         self.interrupted = False  # by the user, while it ended
         before = earlier.trials if earlier else ()
-        keeper = Keeper(folder, started.directions, keep, before)
+        keeper = Keeper(folder, started.directions, keep, before, axes)
         self._mirror = Mirror(folder, **asdict(tracking), backlog=journal.size)
         self._console = console or Console(highlight=False)
         self._progress = Progress(

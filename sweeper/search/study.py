@@ -62,7 +62,7 @@ class Study:
         self.space, self._extend = space, extend
         self._constraints = settings.constraints
         drawing, self.size = sampler.build(settings, space, len(earlier or ()), price)
-        self._described = [axis.name for axis in getattr(drawing, "descriptors", ())]  # facts that the sampler reads
+        self.axes = tuple(getattr(drawing, "descriptors", ()))  # of the map that it fills, if it fills one
         self._study, held = _create(settings, drawing, folder)
         self._owner = str(folder)
         self._together = getattr(held, "together", nullcontext)  # of writes to the storage
@@ -153,9 +153,9 @@ class Study:
             return
         trial = self._running.pop(number)
         self._reported.pop(number, None)
-        for name in self._described:
-            if name in (facts or {}):
-                trial.set_user_attr(name, facts[name])
+        for axis in self.axes:
+            if axis.name in (facts or {}):
+                trial.set_user_attr(axis.name, facts[axis.name])
         gaps = constraints.gaps(self._constraints, facts or {}, values)
         told, values = self._outcome(state, values)
         if told is not TrialState.FAIL:

@@ -2,6 +2,8 @@ import pytest
 
 from sweeper.engine.keeper import Keeper
 from sweeper.records.events import TrialEnded, TrialStarted
+from sweeper.records.record import Trial
+from sweeper.sail.descriptor import Descriptor
 
 
 @pytest.fixture
@@ -48,3 +50,49 @@ def test_of_several_objectives_the_models_of_the_front_stay_spread_over_it(keep,
 
 def test_the_model_of_a_trial_that_did_not_finish_goes(keep):
     assert keep(("maximize",), 5, ("PRUNED", 0.9), ("FAILED",), ("INTERRUPTED",), ("FINISHED", 0.1)) == [3]
+
+
+SIZES = [Descriptor("parameters", 0, 30, bins=3)]
+
+
+def ended(keeper, tmp_path, trial, value, parameters):
+    (tmp_path / str(trial)).mkdir()
+    keeper.write(TrialStarted(trial, 0, {}, "", str(trial), 0.0))
+    (tmp_path / str(trial) / "model.keras").write_text("weights")
+    keeper.write(TrialEnded(trial, "FINISHED", (value,), None, {"parameters": parameters}))
+
+
+def left(tmp_path):
+    return sorted(int(path.parent.name) for path in tmp_path.glob("*/model.keras"))
+
+
+def test_of_a_map_the_elite_of_each_cell_stays_beside_the_best(tmp_path):
+    keeper = Keeper(tmp_path, ("maximize",), 1, axes=SIZES)
+    for trial, (value, parameters) in enumerate([(0.5, 5), (0.9, 25), (0.4, 6), (0.6, 15), (0.8, 26), (0.99, 40)]):
+        ended(keeper, tmp_path, trial, value, parameters)
+    assert left(tmp_path) == [0, 1, 3, 5]  # 5 is beyond the map, and the best
+    ended(keeper, tmp_path, 6, 0.55, 7)
+    ended(keeper, tmp_path, 7, 0.3, None)
+    assert left(tmp_path) == [1, 3, 5, 6]
+
+
+def test_a_session_that_goes_on_knows_the_elites(tmp_path, trained_before):
+    before = trained_before([(0.5, 5), (0.9, 25)])
+    keeper = Keeper(tmp_path, ("maximize",), 1, before, axes=SIZES)
+    ended(keeper, tmp_path, 2, 0.4, 6)
+    ended(keeper, tmp_path, 3, 0.6, 7)
+    assert left(tmp_path) == [1, 3]
+
+
+@pytest.fixture
+def trained_before(tmp_path):
+    def written(outcomes):
+        trials = []
+        for number, (value, parameters) in enumerate(outcomes):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            (folder / "model.keras").write_text("weights")
+            trials.append(Trial(number, {}, "", folder, "FINISHED", (value,), facts={"parameters": parameters}))
+        return trials
+
+    return written
