@@ -1,5 +1,7 @@
 """AlexNet for small images: the wide baseline that the small networks are measured against."""
 
+import math
+
 import keras
 from keras import layers
 
@@ -24,7 +26,7 @@ def build(
     Raises: ValueError if `width` is not above 0, or `kernel` or `stride` no whole number above 0.
     Source: Krizhevsky et al. 2012; batch norm is Ioffe and Szegedy 2015, arXiv:1502.03167.
     """
-    if not width > 0:
+    if not 0 < width < math.inf:
         raise ValueError(f"model.width={width}: give a fraction above 0; 1 is the paper's network.")
     for key, value in {"kernel": kernel, "stride": stride}.items():
         if not isinstance(value, int) or value < 1:

@@ -1,5 +1,7 @@
 """The default network: small enough to search on a CPU, deep enough for CIFAR-10."""
 
+import math
+
 import keras
 from keras import layers
 
@@ -34,8 +36,8 @@ def build(
     for key, value in counts.items():
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"model.{key}={value}: give a whole number of at least 1.")
-    if not growth >= 1:
-        raise ValueError(f"model.growth={growth}: give at least 1, which keeps the channels of the first block.")
+    if not 1 <= growth < math.inf:
+        raise ValueError(f"model.growth={growth}: give a number from 1, which keeps the channels of the first block.")
     inputs = keras.Input(input_shape)
     x = inputs
     for block in range(blocks):

@@ -49,5 +49,7 @@ def norm_relu(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def conv(x: keras.KerasTensor, filters: int, size: int, stride: int = 1) -> keras.KerasTensor:
-    conv = layers.Conv2D(filters, size, strides=stride, padding="same", use_bias=False, kernel_initializer="he_normal")
-    return conv(x)
+    convolution = layers.Conv2D(
+        filters, size, strides=stride, padding="same", use_bias=False, kernel_initializer="he_normal"
+    )
+    return convolution(x)

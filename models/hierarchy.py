@@ -56,10 +56,10 @@ def build(
 
 
 def conv(x: keras.KerasTensor, filters: int, kernel: int, name: str, stride: int = 1) -> keras.KerasTensor:
-    conv = layers.Conv2D(
+    convolution = layers.Conv2D(
         filters, kernel, strides=stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
     )
-    return norm(conv(x))
+    return norm(convolution(x))
 
 
 def norm(x: keras.KerasTensor) -> keras.KerasTensor:

@@ -52,6 +52,8 @@ def block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
 
 
 def conv(x: keras.KerasTensor, filters: int, size: int, stride: int = 1) -> keras.KerasTensor:
-    conv = layers.Conv2D(filters, size, strides=stride, padding="same", use_bias=False, kernel_initializer="he_normal")
-    x = layers.BatchNormalization(momentum=0.9)(conv(x))  # Keras' 0.99 lags where an epoch has few steps
+    convolution = layers.Conv2D(
+        filters, size, strides=stride, padding="same", use_bias=False, kernel_initializer="he_normal"
+    )
+    x = layers.BatchNormalization(momentum=0.9)(convolution(x))  # Keras' 0.99 lags where an epoch has few steps
     return layers.ReLU()(x)

@@ -1,5 +1,7 @@
 """ResNet for small images: layers learn what to add to their input."""
 
+import math
+
 import keras
 from keras import layers
 
@@ -33,8 +35,8 @@ def build(
     for key, value in {"filters": filters, "kernel": kernel, "stride": stride}.items():
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"model.{key}={value}: give a whole number of at least 1.")
-    if not growth >= 1:
-        raise ValueError(f"model.growth={growth}: give at least 1, which keeps the filters of the first stage.")
+    if not 1 <= growth < math.inf:
+        raise ValueError(f"model.growth={growth}: give a number from 1, which keeps the filters of the first stage.")
     inputs = keras.Input(input_shape)
     x = layers.ReLU()(conv_norm(inputs, filters, kernel, stride))
     for stage in range(3):

@@ -1,5 +1,7 @@
 """VGG16 for small images: thirteen 3x3 convolutions in five stages."""
 
+import math
+
 import keras
 from keras import layers
 
@@ -26,14 +28,14 @@ def build(
 
     input_shape: height, width, channels; any size from 1x1.
     width: filters and units as a fraction of the paper's; 1 gives 15,001,418 parameters.
-    depth: layers with weights in the paper, which has two dense ones more: 11, 13, 16 or 19.
+    depth: layers with weights in the paper, which has one dense layer more: 11, 13, 16 or 19.
     stride: of the first convolution; 2 saves three quarters of the operations.
     dropout: fraction dropped before and after the dense layer.
     Returns: z-scored images (batch, height, width, channels) -> float32 probabilities (batch, num_classes).
     Raises: ValueError if `width` is not above 0, `depth` none of these, or `stride` no whole number above 0.
     Source: Simonyan and Zisserman 2015, arXiv:1409.1556, configuration D; one dense layer as in Liu and Deng 2015.
     """
-    if not width > 0:
+    if not 0 < width < math.inf:
         raise ValueError(f"model.width={width}: give a fraction above 0; 1 is the paper's network.")
     if depth not in CONVOLUTIONS:
         raise ValueError(f"model.depth={depth}: give {', '.join(map(str, CONVOLUTIONS))}.")

@@ -126,7 +126,7 @@ def test_refinements_of_hierarchy_are_those_of_each_level_but_the_objects(refine
 
 
 @pytest.mark.parametrize("depth", [11, 13, 16, 19])
-def test_the_depth_of_vgg_counts_its_layers_and_two_dense_ones_more_of_the_papers(depth):
+def test_the_depth_of_vgg_counts_the_papers_layers_of_which_one_dense_is_not_ours(depth):
     net = build("vgg16", depth=depth)
     assert count(net, Conv2D) + count(net, Dense) + 1 == depth
 
@@ -162,14 +162,16 @@ def test_a_width_is_a_fraction_of_the_papers_and_leaves_one_of_each(stem):
         ("custom", {"blocks": 0}, "model.blocks=0"),
         ("custom", {"convolutions": 0}, "model.convolutions=0"),
         ("custom", {"kernel": -1}, "model.kernel=-1"),
-        ("custom", {"growth": 0.9}, "model.growth=0.9: give at least 1"),
+        ("custom", {"growth": 0.9}, "model.growth=0.9: give a number from 1"),
         ("custom", {"growth": math.nan}, "model.growth=nan"),
+        ("custom", {"growth": math.inf}, "model.growth=inf"),
+        ("vgg16", {"width": math.inf}, "model.width=inf"),
         ("hierarchy", {"filters": 0}, "model.filters=0"),
         ("hierarchy", {"refinements": -1}, "model.refinements=-1: give a whole number of at least 0"),
         ("hierarchy", {"kernel": 0}, "model.kernel=0"),
         ("resnet", {"filters": 0}, "model.filters=0"),
         ("resnet", {"kernel": 0}, "model.kernel=0"),
-        ("resnet", {"growth": 0.5}, "model.growth=0.5: give at least 1"),
+        ("resnet", {"growth": 0.5}, "model.growth=0.5: give a number from 1"),
         ("vgg16", {"width": 0}, "model.width=0: give a fraction above 0"),
         ("vgg16", {"depth": 12}, "model.depth=12: give 11, 13, 16, 19"),
         ("inception", {"filters": 0}, "model.filters=0"),
