@@ -68,6 +68,28 @@ def test_the_best_trial_meets_the_test_images_and_mlflow_can_compare_the_choices
     assert logged["test_accuracy"] == pytest.approx(best.tested.metrics["test_accuracy"])
 
 
+@pytest.mark.slow
+def test_an_architecture_search_trains_networks_that_differ_and_maps_them(tmp_path):
+    searched = [
+        "hparams=search_architecture",
+        "model=custom,hierarchy",
+        "hydra.sweeper.n_trials=6",
+        "hydra.sweep.dir=sweep",
+    ]
+    values = ["dataset.train_size=100", "trainer.epochs=1", "hydra/sweeper/pruner=niche"]
+    subprocess.run([sys.executable, "-m", "sweeper", "-m", *searched, *values], cwd=tmp_path, check=True, timeout=300)
+    trials = record.read(tmp_path / "sweep").trials
+    assert [trial.state for trial in trials] == ["FINISHED"] * 6
+    for trial in trials:
+        trained = OmegaConf.load(trial.folder / record.CONFIG).model
+        assert f".{trial.params['model']}." in trained._target_
+        drawn = {key.removeprefix("model."): value for key, value in trial.params.items() if key.startswith("model.")}
+        assert set(drawn) == set(trained.space.architecture)
+        assert {key: trained[key] for key in drawn} == drawn
+    sizes = [trial.facts["parameters"] for trial in trials]
+    assert max(sizes) > 10 * min(sizes)
+
+
 def test_one_slot_tests_the_best_network_and_logs_it(tmp_path):
     """Both happen in a slot, one after the other: with one slot, as on a machine with one GPU, it is the same one."""
     subprocess.run(ONE_TRIAL, cwd=tmp_path, check=True, timeout=120)

@@ -111,7 +111,8 @@ def build(
     """The space of `python -m sweeper -m ARGUMENTS`.
 
     params: `hydra.sweeper.params`, {key: override value}; an argument of the same key wins, a constant fixes it.
-    spaces: the config groups whose files' own `space` is searched; None = all.
+    spaces: the config groups whose files' own `space` is searched; None = all. A part of one, `model.architecture`,
+        only if it is named.
     compose: overrides -> the composed config.
     Raises: ConfigError if a value cannot be parsed, a dimension is empty, or there is none.
     """
@@ -182,18 +183,28 @@ def _name(key: str, group: str, choices: Mapping[str, Any]) -> str:
     return f"{key}@{option}" if option else key
 
 
-def _spaces(config: DictConfig, groups: Collection[str] | None) -> dict[str, tuple[str, str]]:
+def _spaces(config: DictConfig, asked: Collection[str] | None) -> dict[str, tuple[str, str]]:
     """The ranges in the `space` of config groups, by override key: {"hparams.lr": ("hparams", "interval(1e-4, 1e-2)")}.
 
     `/hparams.lr` in an optimizer's file is that optimizer's own range of hparams.lr, before the one of hparams.
     """
     own, absolute = {}, {}
     for group, node in config.items():
-        if not isinstance(node, DictConfig) or "space" not in node or (groups is not None and group not in groups):
+        if not isinstance(node, DictConfig) or "space" not in node:
             continue
-        for key, value in (node.space or {}).items():
+        for key, value in _asked_for(group, node.space or {}, asked).items():
             if key.startswith("/"):
                 absolute[key[1:]] = group, value
             else:
                 own[f"{group}.{key}"] = group, value
     return own | absolute
+
+
+def _asked_for(group: str, space: Mapping[str, Any], asked: Collection[str] | None) -> dict[str, Any]:
+    """The ranges in the `space` of a group, by its keys, and those in its parts that `model.architecture` asks for."""
+    ranges = {key: value for key, value in space.items() if not isinstance(value, Mapping)}
+    found = ranges if asked is None or group in asked else {}
+    for name, part in space.items():
+        if isinstance(part, Mapping) and f"{group}.{name}" in (asked or ()):
+            found = found | dict(part)
+    return found

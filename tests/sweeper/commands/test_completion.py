@@ -39,7 +39,7 @@ def offered(line, cwd):
         ("sweeper --config-dir conf model=mi", {"model=mine"}),
         (
             "sweeper --config-dir conf -m model=mine hparams=",
-            {"hparams=default", "hparams=search", "hparams=search_schedule"},
+            {"hparams=default", "hparams=search", "hparams=search_architecture", "hparams=search_schedule"},
         ),
         ("sweeper export --format onnx tflite-i", {"tflite-int8"}),
     ],

@@ -1,14 +1,18 @@
 """What a user types is what Optuna draws from, and what Optuna draws is what Hydra reads."""
 
+from functools import partial
+
 import optuna
 import pytest
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString, Transformer
+from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from sweeper import plugin
+from sweeper.config.compose import of_sweep
 from sweeper.errors import ConfigError
 from sweeper.search import distribution, space
 
@@ -160,6 +164,91 @@ def test_search_schedule_draws_an_optimizer_and_a_schedule_with_the_ranges_of_ea
         assert (f"schedule.patience@{schedule}" in trial.params) == (schedule == "plateau")
     assert len({trial.params["optimizer"] for trial in drawn}) == 7
     assert len({trial.params["schedule"] for trial in drawn}) == 5
+
+
+def build_architectures(*typed):
+    """As `-m hparams=search_architecture` does, whose file sets hydra.sweeper."""
+    context, config = of_sweep(["hparams=search_architecture", *typed])
+    loader, asked = context.config_loader, config.hydra.sweeper
+    compose_trial = partial(loader.load_sweep_config, config)
+    return space.build(["hparams=search_architecture", *typed], asked.params, asked.spaces, loader, compose_trial)
+
+
+@pytest.mark.parametrize("typed", [["model=custom"], []], ids=["typed", "default"])
+def test_search_architecture_draws_width_depth_kernel_and_growth_with_the_rates(typed):
+    dimensions = build_architectures(*typed).unconditional()
+    architecture = {f"model.{key}" for key in ("filters", "blocks", "convolutions", "kernel", "growth", "stride")}
+    assert set(dimensions) == architecture | {"hparams.lr", "hparams.dropout", "hparams.weight_decay"}
+    assert dimensions["hparams.dropout"].low == 0
+    assert dimensions["model.filters"].log
+
+
+@pytest.mark.parametrize("hparams", ["search", "search_schedule"])
+def test_no_other_search_draws_an_architecture(hydra, hparams):
+    settings = compose("config", [f"hparams={hparams}"], return_hydra_config=True).hydra.sweeper
+    searched = build(hydra, f"hparams={hparams}", "model=custom,resnet", params=settings.params, spaces=settings.spaces)
+    assert not [name for name in searched.union() if name.startswith("model.")]
+
+
+def test_a_trial_draws_the_architecture_of_its_own_network():
+    searched = build_architectures("model=custom,hierarchy,resnet")
+    assert {"model.growth@custom", "model.refinements@hierarchy", "model.depth@resnet"} <= set(searched.union())
+    for model, own, others in (("hierarchy", "refinements", "blocks"), ("resnet", "depth", "refinements")):
+        keys = [override.partition("=")[0] for override in draw(searched, model=model)]
+        assert f"model.{own}" in keys
+        assert f"model.{others}" not in keys
+
+
+def test_a_network_without_ranges_of_its_architecture_is_searched_as_ever():
+    assert set(build_architectures("model=ownnet1").unconditional()) == set(build_architectures().unconditional()) - {
+        f"model.{key}" for key in ("filters", "blocks", "convolutions", "kernel", "growth", "stride")
+    }
+
+
+def test_a_typed_range_or_value_wins_over_that_of_an_architecture():
+    dimensions = build_architectures("model.filters=int(interval(5, 6))", "model.kernel=3").unconditional()
+    assert dimensions["model.filters"] == IntDistribution(5, 6)
+    assert "model.kernel" not in dimensions
+
+
+def test_a_project_gives_ranges_of_its_own_networks_architecture(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text(
+        "width: 8\nrings: 2\nspace:\n  rings: choice(2, 3)\n"
+        "  architecture: {width: 'int(interval(4, 64))', /hparams.dropout: 'interval(0.7, 0.8)'}\n"
+        "  more: {width: choice(1, 2)}\n"
+    )
+    dimensions = build_architectures(f"hydra.searchpath=[file://{tmp_path}]", "model=mine").unconditional()
+    assert dimensions["model.width"] == IntDistribution(4, 64)
+    assert dimensions["hparams.dropout"] == FloatDistribution(0.7, 0.8)
+    assert "model.rings" in dimensions
+
+
+@pytest.mark.parametrize(
+    ("spaces", "keys"),
+    [
+        (None, {"rings"}),
+        (["model"], {"rings"}),
+        (["model.more"], {"width"}),
+        (["model", "model.more", "model.architecture"], {"rings", "width", "depth"}),
+        (["model.rings", "model.nothing", "other.more"], set()),
+    ],
+)
+def test_a_part_of_a_space_is_searched_where_it_is_named(hydra, spaces, keys):
+    parts = {"rings": "choice(2, 3)", "more": {"width": "choice(1, 2)"}, "architecture": {"depth": "choice(1, 2)"}}
+    config = OmegaConf.create({"model": {"space": parts}})
+    searched = space.build(["seed=1,2"], None, spaces, hydra, lambda _: config).unconditional()
+    assert set(searched) == {"seed", *(f"model.{key}" for key in keys)}
+
+
+@pytest.mark.parametrize(
+    ("typed", "sampler", "trials"),
+    [([], "SAILSampler", 100), (["hydra/sweeper/sampler=tpe", "hydra.sweeper.n_trials=7"], "TPESampler", 7)],
+)
+def test_search_architecture_fills_a_map_unless_another_sampler_is_typed(typed, sampler, trials):
+    _, config = of_sweep(["hparams=search_architecture", *typed])
+    assert config.hydra.sweeper.sampler._target_.endswith(sampler)
+    assert config.hydra.sweeper.n_trials == trials
 
 
 def test_a_fixed_optimizer_leaves_search_schedule_its_own_ranges(hydra):
