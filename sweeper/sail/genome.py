@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,12 @@ class Genome:
     def categorical(self) -> np.ndarray:
         """(genes,) bool."""
         return np.array([isinstance(of, CategoricalDistribution) for of in self.dimensions.values()], bool)
+
+    @cached_property
+    def most(self) -> int:
+        """Dimensions that a trial has at most."""
+        shares = product(*(range(len(self.dimensions[name].choices)) for name in self.deciding))
+        return max(int(self._exist(each).sum()) for each in shares) if self.active else len(self.dimensions)
 
     @cached_property
     def groups(self) -> np.ndarray:

@@ -60,7 +60,8 @@ class SAILSampler(BaseSampler):
         exact: functions of descriptors that need no training. Others are read from the user attributes of trials.
         costs: tells descriptors before a training, too, but is too slow for every candidate of the evolution: it is
             asked about those that are to be trained. Evolution goes by what is expected.
-        n_startup_trials: of a Sobol sequence, before anything is learned; None: 3 a dimension and at least 16.
+        n_startup_trials: of a Sobol sequence, before anything is learned; None: 3 for each dimension that a trial has,
+            at least 16.
         batch_size: trials asked for between two illuminations.
         kappa: deviations above its mean that a candidate is credited with.
         nested: the elite of a cell is the best of all cells inside of its budgets.
@@ -92,7 +93,7 @@ class SAILSampler(BaseSampler):
         if not genome.names:
             return {}
         known = told.read(study, genome, self.descriptors, asking=trial.number)
-        startup = max(16, 3 * len(genome.names)) if self._n_startup is None else self._n_startup
+        startup = max(16, 3 * genome.most) if self._n_startup is None else self._n_startup
         if len(known) + len(known.running) < startup or not known.can_lead.any():
             return genome.decode(self._sobol(len(genome.names), trial.number))[0]
         if not self._queue:

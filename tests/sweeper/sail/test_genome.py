@@ -59,3 +59,11 @@ def test_a_dimension_that_does_not_exist_for_a_trial_is_neither_decoded_nor_lear
     assert (features[0] != features[1]).any()
     assert (features[2] == features[3]).all()
     np.testing.assert_allclose(features[2], conditional.features(conditional.encode([without]))[0])
+
+
+@pytest.mark.parametrize(("active", "most"), [({"custom": {"filters"}, "vgg16": {"width", "depth"}}, 3), (None, 4)])
+def test_the_most_dimensions_that_a_trial_has_are_those_of_one_choice(active, most):
+    names = ["filters", "width", "depth"]
+    dimensions = {"model": CategoricalDistribution(["custom", "vgg16"])} | dict.fromkeys(names, IntDistribution(1, 3))
+    genome = Genome(dimensions, ("model",), active and (lambda choices: {"model"} | active[choices["model"]]))
+    assert genome.most == most
