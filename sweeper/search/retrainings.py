@@ -71,10 +71,11 @@ class Retrainings:
         """The journal knows it."""
 
 
-def candidates(sweep: Sweep, top: int) -> list[Trial]:
-    """The best trials that differ in more than their seed; feasible ones, if there are any.
+def candidates(sweep: Sweep, wanted: int | Collection[int]) -> list[Trial]:
+    """So many of the best trials that differ in more than their seed, feasible ones, if there are any; or those of
+    these numbers, the best first.
 
-    Raises: ConfigError if none finished.
+    Raises: ConfigError if none finished, or one that is named did not.
     """
     ranked = sweep.ranked()
     if not ranked:
@@ -82,11 +83,26 @@ def candidates(sweep: Sweep, top: int) -> list[Trial]:
             f"Sweep {sweep.id} has no finished trial among its {len(sweep.trials)}, so there is nothing to confirm. "
             "See what became of them: python -m sweeper leaderboard"
         )
+    if not isinstance(wanted, int):
+        _check_finished(sweep, ranked, wanted)
+        return [trial for trial in ranked if trial.number in wanted]
     different: dict[tuple, Trial] = {}
     for trial in [trial for trial in ranked if not trial.missed] or ranked:
         key = tuple(sorted((key, repr(value)) for key, value in _unseeded(trial).items()))
         different.setdefault(key, trial)
-    return list(different.values())[:top]
+    return list(different.values())[:wanted]
+
+
+def _check_finished(sweep: Sweep, ranked: Sequence[Trial], numbers: Collection[int]) -> None:
+    states = {trial.number: trial.state for trial in sweep.trials}
+    lacking = sorted(set(numbers) - {trial.number for trial in ranked})
+    if lacking:
+        state = states.get(lacking[0])
+        became = f"was {state.lower()}, or has the values of another one" if state else "is not there"
+        raise ConfigError(
+            f"Trial {lacking[0]} of sweep {sweep.id} {became}: only what was trained to its end can be confirmed. "
+            f"See which: python -m sweeper leaderboard --sweep {sweep.id}"
+        )
 
 
 def seeds(sweep: Sweep, confirmed: Sweep | None, wanted: int, base: Any) -> list[int]:

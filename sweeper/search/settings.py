@@ -31,7 +31,7 @@ class Settings:
     enqueue: Any = None  # the ID of an earlier sweep, or a list of {override key: value}
     reuse_duplicates: bool = True
     resume: str | None = None  # the ID or folder of a sweep, or latest
-    confirm: int | None = None  # of the best trials, trained anew when the search is over
+    confirm: int | Sequence[int] | None = None  # so many of the best trials, or these, trained anew after the search
     confirm_seeds: int = 5
     test: bool = True  # the best network meets the test images when the search is over
     timeout: float | None = None  # seconds after which no trial starts
@@ -47,7 +47,9 @@ class Settings:
     @property
     def most(self) -> int:
         """Trials that could run at a time."""
-        return max(self.n_trials, (self.confirm or 0) * self.confirm_seeds)
+        confirmed = self.confirm or 0
+        count = confirmed if isinstance(confirmed, int) else len(confirmed)
+        return max(self.n_trials, count * self.confirm_seeds)
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -72,13 +74,16 @@ def read(keys: dict[str, Any]) -> Settings:
     named = given if isinstance(given, Sequence) and given else (None,)
     if not all(direction in ("minimize", "maximize") for direction in ((named,) if isinstance(named, str) else named)):
         raise ConfigError(f"hydra.sweeper.direction={given}: give minimize or maximize, or a list of them.")
+    names_trials = isinstance(settings.confirm, Sequence) and not isinstance(settings.confirm, str)
+    if names_trials:
+        _check_named(settings)
     only_confirms = settings.resume is not None and settings.confirm is not None
     for key, low in (
         ("n_trials", 0 if only_confirms else 1),
         ("n_jobs", 1),
         ("max_retries", 0),
         ("keep_models", 1),
-        ("confirm", 1),
+        *(() if names_trials else (("confirm", 1),)),
         ("confirm_seeds", 2),
     ):
         value = getattr(settings, key)
@@ -113,6 +118,18 @@ def read(keys: dict[str, Any]) -> Settings:
     if not isinstance(rate, int | float) or not 0 <= rate <= 1:
         raise ConfigError(f"hydra.sweeper.max_failure_rate={rate}: give a share from 0.0 to 1.0.")
     return settings
+
+
+def _check_named(settings: Settings) -> None:
+    """Raises: ConfigError if the trials to confirm are none that there can be yet."""
+    numbers = settings.confirm
+    if not numbers or not all(type(number) is int and number >= 0 for number in numbers):
+        raise ConfigError(f"hydra.sweeper.confirm={numbers}: give numbers of trials, [3,17], or how many of the best.")
+    if settings.resume is None:
+        raise ConfigError(
+            f"hydra.sweeper.confirm={numbers} names trials, and a new sweep has none. Give how many of the best, or "
+            "the sweep that they are of: hydra.sweeper.resume=ID"
+        )
 
 
 def _are_mappings(values: Any) -> bool:

@@ -60,6 +60,19 @@ def test_a_sweep_without_a_finished_trial_has_no_candidates():
         retrainings.candidates(sweep(replace(trial(0, 0.9), state="PRUNED")), 1)
 
 
+def test_trials_can_be_named_and_the_best_of_them_comes_first():
+    found = sweep(trial(0, 0.5), trial(1, 0.9), trial(2, 0.7))
+    assert [one.number for one in retrainings.candidates(found, [0, 2])] == [2, 0]
+
+
+def test_a_named_trial_that_did_not_finish_is_refused():
+    found = sweep(trial(0, 0.5), replace(trial(1, 0.9), state="PRUNED"))
+    with pytest.raises(ConfigError, match=r"Trial 1 of sweep .* was pruned"):
+        retrainings.candidates(found, [0, 1])
+    with pytest.raises(ConfigError, match=r"Trial 7 of sweep .* is not there"):
+        retrainings.candidates(found, [7])
+
+
 def test_the_seeds_are_fresh_and_the_same_each_time():
     used = sweep(trial(0, 0.9, {"seed": retrainings.FIRST}), trial(1, 0.9, {"+seed": retrainings.FIRST + 2}))
     found = retrainings.seeds(used, None, 3, base=retrainings.FIRST + 1)
