@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sweeper.errors import ConfigError
 from sweeper.records.record import Sweep, Trial
 from sweeper.records.states import BAD
+from sweeper.sail import surrogate, told
 from sweeper.sail.archive import Archive
 from sweeper.sail.descriptor import Descriptor
 from sweeper.sail.sampler import SAILSampler
@@ -22,7 +24,8 @@ from sweeper.search.ranges import Ranges, override_key
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-_FEWEST = 8  # finished trials that anything is expected from
+FEWEST = 8  # finished trials that anything is expected from
+ENOUGH = 100  # trials, spread over the sweep, that kernels are learned from
 
 
 @dataclass(frozen=True)
@@ -47,39 +50,59 @@ class Atlas:
         trials = {trial.number: trial for trial in self.sweep.trials}
         return [(cell, trials[self.archive.holders[cell]]) for cell in self.archive.filled.tolist()]
 
+    def bounds(self, cell: int) -> dict[str, tuple[float, float]]:
+        """From where to where it goes, by axis."""
+        places = np.unravel_index(cell, self.archive.shape)
+        ends = {axis.name: axis.edges().tolist() for axis in self.descriptors}
+        return {
+            name: (edges[place], edges[place + 1]) for (name, edges), place in zip(ends.items(), places, strict=True)
+        }
 
-def of(sweep: Sweep, descriptors: Sequence[Descriptor], seed: int = 0) -> Atlas:
-    """Raises: ConfigError if the sweep has several objectives, or no finished trial that tells the descriptors."""
+
+def of(
+    sweep: Sweep, descriptors: Sequence[Descriptor], seed: int = 0, known: Mapping[int, Ranges] | None = None
+) -> Atlas:
+    """known: the ranges by trial, if somebody has read them already.
+
+    Raises: ConfigError if the sweep has several objectives, or no finished trial that tells the descriptors."""
     if len(sweep.started.directions) > 1:
         raise ConfigError(
             f"Sweep {sweep.id} has {len(sweep.started.directions)} objectives. A map shows the best by one: "
             "sweep again with one, and with the others as its axes."
         )
-    known = {fact for trial in sweep.finished for fact in trial.facts if trial.number_of(fact) is not None}
-    lacking = [axis.name for axis in descriptors if axis.name not in known]
+    facts = {fact for trial in sweep.finished for fact in trial.facts if trial.number_of(fact) is not None}
+    lacking = [axis.name for axis in descriptors if axis.name not in facts]
     if lacking:
-        told = ", ".join(sorted(known)) or "nothing yet"
-        raise ConfigError(f"No finished trial of sweep {sweep.id} tells {', '.join(lacking)}. It has {told}.")
-    by_trial = ranges.of(sweep)
+        has = ", ".join(sorted(facts)) or "nothing yet"
+        raise ConfigError(f"No finished trial of sweep {sweep.id} tells {', '.join(lacking)}. It has {has}.")
+    by_trial = ranges.of(sweep) if known is None else known
     drawn = {name: of for trial in by_trial.values() for name, of in trial.items()}
     deciding, active = _conditions(sweep, by_trial, drawn)
     sampler = SAILSampler(descriptors, search_space=drawn, deciding=deciding, active=active, seed=seed)
-    study = optuna.create_study(direction=sweep.started.directions[0])
     telling = [trial for trial in sweep.trials if trial.state in ("FINISHED", "PRUNED", *BAD)]
-    study.add_trials([_frozen(trial, by_trial[trial.number]) for trial in telling])
+    study = _study(sweep, telling, by_trial)
     archive = sampler.archive(study)
+    if not archive.filled.size:
+        raise ConfigError(f"Sweep {sweep.id} has no trial that finished, meets its constraints and lies in the map.")
     numbers = [trial.number for trial in telling]
     sign = 1.0 if study.direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
     holders = np.where(archive.holders >= 0, np.array(numbers)[archive.holders], -1)
     scores = np.where(archive.holders >= 0, sign * archive.scores, np.nan)
-    expected = _expected(sampler, study, sign, seed) if len(sweep.finished) >= _FEWEST else None
+    if len(sweep.finished) >= FEWEST:
+        few = _study(sweep, telling[:: math.ceil(len(telling) / ENOUGH)], by_trial)
+        expected = _expected(sampler, study, few, sign, seed)
+    else:
+        expected = None
     return Atlas(sweep, tuple(descriptors), Archive(archive.shape, scores, holders), expected)
 
 
-def _expected(sampler: SAILSampler, study: optuna.Study, sign: float, seed: int) -> Expected | None:
-    known, model = sampler.surrogate(study)
-    if model is None:
+def _expected(sampler: SAILSampler, study: optuna.Study, few: optuna.Study, sign: float, seed: int) -> Expected | None:
+    """few: what kernels are learned from. They are a handful of numbers; to learn them from 600 trials takes 10 s."""
+    _, learned = sampler.surrogate(few)
+    if learned is None:
         return None
+    known = told.read(study, sampler.genome(study), sampler.descriptors)
+    model = surrogate.learned(known, learned.genome, sampler.descriptors, learned.kernels, learn=False)
     found = sampler.illuminated(known, model, 0.0, np.random.default_rng(seed))
     cells = found.archive.filled
     mean, deviation = model.value.predict_with_deviation(model.genome.features(found.genes[cells]))
@@ -88,6 +111,12 @@ def _expected(sampler: SAILSampler, study: optuna.Study, sign: float, seed: int)
     decoded = model.genome.decode(found.genes[cells])
     params = [{name.partition("@")[0]: value for name, value in trial.items()} for trial in decoded]
     return Expected(values, deviations, dict(zip(cells.tolist(), params, strict=True)))
+
+
+def _study(sweep: Sweep, trials: Sequence[Trial], ranges: Mapping[int, Ranges]) -> optuna.Study:
+    study = optuna.create_study(direction=sweep.started.directions[0])
+    study.add_trials([_frozen(trial, ranges[trial.number]) for trial in trials])
+    return study
 
 
 def _frozen(trial: Trial, ranges: Ranges) -> FrozenTrial:
@@ -114,12 +143,3 @@ def _conditions(
     seen = {tuple(str(trial.params[name]) for name in deciding): set(by_trial[trial.number]) for trial in trials}
     always = set.intersection(*(set(by_trial[trial.number]) for trial in trials))
     return deciding, lambda choices: seen.get(tuple(str(choices[name]) for name in deciding), always)
-
-
-def axis(sweep: Sweep, name: str, bins: int) -> Descriptor:
-    """An axis that spans what the finished trials tell, logarithmic where they differ tenfold."""
-    told = (trial.number_of(name) for trial in sweep.finished)
-    numbers = [number for number in told if number is not None]
-    low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
-    log = low > 0 and high >= 10 * low
-    return Descriptor(name, low, high if high > low else low + 1, bins, log)
