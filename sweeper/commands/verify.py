@@ -55,14 +55,15 @@ def run(args: Namespace) -> int:
         raise ConfigError(f"Sweep {sweep.id} runs now. Wait for its end, or end it: python -m sweeper stop {name}")
     made = promises.read(sweep.folder)
     latest = promises.latest(made)
+    _check_ended(sweep, latest)
     if all(promise.trial is not None for promise in latest):
-        _check_ended(sweep, latest)
         latest = _promised(sweep, args, len(made) and made[-1].round + 1)
         made += latest
         if not latest:
             print(f"Nothing is expected to be better than what sweep {sweep.id} has in each cell.")
             return 0
-    _check_ended(sweep, latest)
+    else:
+        print(f"Goes on with {text.count(len(latest), 'cell')} that it has promised before.", file=sys.stderr)
     pending = promises.pending(latest, sweep)
     if pending or sweep.ended is None:
         _train(sweep, pending, args.overrides)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,11 @@ from sweeper.records.states import BAD
 from sweeper.sail import surrogate, told
 from sweeper.sail.archive import Archive
 from sweeper.sail.descriptor import Descriptor
+from sweeper.sail.genome import Genome
 from sweeper.sail.sampler import SAILSampler
+from sweeper.sail.surrogate import Surrogate
 from sweeper.search import ranges
+from sweeper.search.distribution import holds
 from sweeper.search.ranges import Ranges, override_key
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -64,7 +67,8 @@ def of(
 ) -> Atlas:
     """known: the ranges by trial, if somebody has read them already.
 
-    Raises: ConfigError if the sweep has several objectives, or no finished trial that tells the descriptors."""
+    Raises: ConfigError if the sweep has several objectives, or no finished trial that tells the descriptors.
+    """
     if len(sweep.started.directions) > 1:
         raise ConfigError(
             f"Sweep {sweep.id} has {len(sweep.started.directions)} objectives. A map shows the best by one: "
@@ -89,7 +93,10 @@ def of(
     holders = np.where(archive.holders >= 0, np.array(numbers)[archive.holders], -1)
     scores = np.where(archive.holders >= 0, sign * archive.scores, np.nan)
     if len(sweep.finished) >= FEWEST:
-        few = _study(sweep, telling[:: math.ceil(len(telling) / ENOUGH)], by_trial)
+        ordered = sorted(
+            telling, key=lambda trial: trial.state != "FINISHED"
+        )  # so that some of these are among the few
+        few = _study(sweep, ordered[:: math.ceil(len(ordered) / ENOUGH)], by_trial)
         expected = _expected(sampler, study, few, sign, seed)
     else:
         expected = None
@@ -103,14 +110,34 @@ def _expected(sampler: SAILSampler, study: optuna.Study, few: optuna.Study, sign
         return None
     known = told.read(study, sampler.genome(study), sampler.descriptors)
     model = surrogate.learned(known, learned.genome, sampler.descriptors, learned.kernels, learn=False)
-    found = sampler.illuminated(known, model, 0.0, np.random.default_rng(seed))
+    judge = model if not model.genome.deciding else _Cautious(model, {frozenset(t.params) for t in study.trials})
+    found = sampler.illuminated(known, judge, 0.0, np.random.default_rng(seed))
     cells = found.archive.filled
+    if not cells.size:
+        return None
     mean, deviation = model.value.predict_with_deviation(model.genome.features(found.genes[cells]))
     values, deviations = (np.full(len(found.archive.scores), np.nan) for _ in range(2))
     values[cells], deviations[cells] = sign * mean, deviation
     decoded = model.genome.decode(found.genes[cells])
     params = [{name.partition("@")[0]: value for name, value in trial.items()} for trial in decoded]
     return Expected(values, deviations, dict(zip(cells.tolist(), params, strict=True)))
+
+
+@dataclass(frozen=True)
+class _Cautious:
+    """A surrogate that has no cell for options that were never chosen together: nobody knows which dimensions they
+    bring."""
+
+    model: Surrogate
+    known: Set[frozenset[str]]  # the dimensions of each trial
+
+    @property
+    def genome(self) -> Genome:
+        return self.model.genome
+
+    def judge(self, genes: np.ndarray, kappa: float) -> tuple[np.ndarray, np.ndarray]:
+        values, cells = self.model.judge(genes, kappa)
+        return values, np.where([frozenset(trial) in self.known for trial in self.genome.decode(genes)], cells, -1)
 
 
 def _study(sweep: Sweep, trials: Sequence[Trial], ranges: Mapping[int, Ranges]) -> optuna.Study:
@@ -121,7 +148,7 @@ def _study(sweep: Sweep, trials: Sequence[Trial], ranges: Mapping[int, Ranges]) 
 
 def _frozen(trial: Trial, ranges: Ranges) -> FrozenTrial:
     """With the facts that it told. One whose hyperparameters came to nothing counts as failed."""
-    params = {name: trial.params[override_key(name, trial)] for name in ranges}
+    params = {name: _drawn(of, trial.params[override_key(name, trial)]) for name, of in ranges.items()}
     given = {"params": params, "distributions": dict(ranges), "user_attrs": dict(trial.facts)}
     if trial.state == "FINISHED" and trial.duplicate_of is None and not trial.missed:
         return create_trial(value=trial.values[0], **given)
@@ -131,13 +158,20 @@ def _frozen(trial: Trial, ranges: Ranges) -> FrozenTrial:
     return create_trial(state=TrialState.FAIL, **given)
 
 
+def _drawn(of: BaseDistribution, value: Any) -> Any:
+    """Categories that nobody has told are texts; see `ranges`."""
+    return str(value) if isinstance(of, CategoricalDistribution) and not holds(of, value) else value
+
+
 def _conditions(
     sweep: Sweep, by_trial: Mapping[int, Ranges], drawn: Mapping[str, BaseDistribution]
 ) -> tuple[tuple[str, ...], Any]:
     """The choices that decide which dimensions a trial has, and a function that tells them; see Genome."""
     trials = [trial for trial in sweep.trials if by_trial[trial.number]]
-    everywhere = [name for name, of in drawn.items() if isinstance(of, CategoricalDistribution)]
-    deciding = tuple(name for name in everywhere if all(name in by_trial[trial.number] for trial in trials))
+    categories = {name: of.choices for name, of in drawn.items() if isinstance(of, CategoricalDistribution)}
+    always = [name for name in categories if all(name in by_trial[trial.number] for trial in trials)]
+    options = {name.rpartition("@")[2] for name in drawn if "@" in name}  # of config groups
+    deciding = tuple(name for name in always if not options or options & set(map(str, categories[name])))
     if all(set(by_trial[trial.number]) == set(drawn) for trial in trials):
         return (), None
     seen = {tuple(str(trial.params[name]) for name in deciding): set(by_trial[trial.number]) for trial in trials}
