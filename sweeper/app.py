@@ -31,6 +31,7 @@ COMMANDS = {
     "stop": "end a sweep that runs, with everything told and saved",
     "best": "name the best network within budgets, and the command that exports it",
     "map": "draw the best trials by what they cost, and what is expected elsewhere",
+    "verify": "train the cells of that map that promise most, and compare",
     "leaderboard": "rank the trials of one sweep or of all",
     "report": "write a sweep as one page for the browser",
     "confirm": "train the best of a sweep anew, and rank them by the test data",
@@ -71,6 +72,7 @@ def train(
 
 def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors of TensorFlow only
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices here are small: threads wait for each other longer
     if completion.is_asked(sys.argv) and not completion.offer(COMMANDS, _parser):
         return
     first = sys.argv[1] if len(sys.argv) > 1 else ""

@@ -11,13 +11,11 @@ from rich.table import Table
 
 from sweeper import text
 from sweeper.errors import ConfigError
+from sweeper.ranking import axes
 from sweeper.records import sweeps
 
 if TYPE_CHECKING:
     from sweeper.ranking.atlas import Atlas
-
-AXES = ("parameters", "mflops")
-BINS = 8
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,23 +23,17 @@ def add_arguments(parser: ArgumentParser) -> None:
         "Draws the trials of a sweep by what they cost: in each cell the best one, beside what a surrogate that has "
         "learned from all of them expects of the best untrained one. Lists the elites; when piped, tab-separated."
     )
-    parser.add_argument("--sweep", metavar="ID", help="the name of its folder, or a path (default: the latest)")
-    parser.add_argument(
-        "--by", metavar="FACT", nargs="+", default=list(AXES), help=f"axes, facts of trials (default: {' '.join(AXES)})"
-    )
-    parser.add_argument("--bins", metavar="N", type=int, default=BINS, help=f"along each axis (default: {BINS})")
+    axes.add_arguments(parser)
     parser.add_argument("--out", metavar="FILE", type=Path, help="PNG, PDF or SVG (default: map.png in its folder)")
 
 
 def run(args: Namespace) -> int:
     """Raises: ConfigError if there is no such sweep, or it has nothing to draw."""
-    if not 1 <= args.bins <= 50:
-        raise ConfigError(f"--bins {args.bins}: give a number from 1 to 50.")
     sweep = sweeps.find(args.sweep)
     from sweeper.ranking import atlas, heat_map  # Optuna starts here
     from sweeper.training import pictures
 
-    drawn = atlas.of(sweep, [atlas.axis(sweep, name, args.bins) for name in args.by])
+    drawn = atlas.of(sweep, axes.of(sweep, args.by, args.bins))
     out = args.out or sweep.folder / "map.png"
     try:
         pictures.save(heat_map.draw(drawn, sweep.started.metric), out)

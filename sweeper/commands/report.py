@@ -44,12 +44,13 @@ def html(found: Seen) -> str:
 
 def _order() -> tuple[sections.Make, ...]:
     """A section more is a line here, and a function that makes it."""
-    from sweeper.page import tested  # NumPy
+    from sweeper.page import sizes, tested  # NumPy
 
     return (
         sections.leaderboard,
         sections.history,
         sections.front,
+        sizes.section,
         sections.importance,
         sections.coordinates,
         sections.slices,

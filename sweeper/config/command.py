@@ -62,9 +62,9 @@ def exporting(trial: str, allow: Iterable[str], sweep: str | None = None) -> str
     return shlex.join(["python", "-m", "sweeper", "export", trial, *named, *allowing])
 
 
-def confirming(line: str, *settings: str) -> str:
+def going_on(line: str, *settings: str) -> str:
     """A recorded command with these settings, and not with its own of the same kind."""
-    own = ("hydra.sweep.dir=", *(f"hydra.sweeper.{key}" for key in ("resume=", "n_trials=", "confirm")))
+    own = ("hydra.sweep.dir=", *(f"hydra.sweeper.{key}" for key in ("resume=", "n_trials=", "enqueue=", "confirm")))
     return shlex.join([*(word for word in _split(line) if not word.startswith(own)), *settings])
 
 

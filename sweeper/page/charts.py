@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import html
 import json
-import math
 import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.visualization import plot_optimization_history, plot_param_importances, plot_slice
 
-from sweeper.page.figure import CROSS, Figure, cut, escaped, scatter
+from sweeper.page.figure import CROSS, Figure, cut, escaped, powers, scatter
 from sweeper.page.page import Chart
 from sweeper.page.seen import Seen
 from sweeper.training.pictures import WIDE
@@ -87,11 +86,10 @@ def _slice(seen: Seen, study: optuna.Study, label: str, target_name: str) -> Cha
 
 
 def _ticks(low: float, high: float) -> Figure:
-    """Of a logarithmic axis: powers of ten, where it is short also 2 and 5. Plotly has single digits between powers."""
+    """Of a logarithmic axis. Plotly has single digits between powers of ten."""
     if high > WIDE * low:
         return {"dtick": 1}
-    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    values = [float(f"{digit}e{exponent}") for exponent in exponents for digit in (1, 2, 5)]
+    values = powers(low, high)
     return {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}
 
 

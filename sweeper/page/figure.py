@@ -6,10 +6,12 @@ Colours are variables of report.css. `customdata` is a trial's number: a click s
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from sweeper import text
+from sweeper.training.pictures import WIDE
 
 Figure = dict[str, Any]
 LONGEST = 24  # characters of a name at an axis
@@ -39,3 +41,11 @@ def scatter(
 def axes(x: str, y: str, **layout: Any) -> Figure:
     """A layout. x, y: their titles."""
     return {"xaxis": {"title": {"text": escaped(x)}}, "yaxis": {"title": {"text": escaped(y)}}} | layout
+
+
+def powers(low: float, high: float) -> list[float]:
+    """Where a logarithmic axis has its ticks: at powers of ten, where it is short also at 2 and 5 between them."""
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [
+        float(f"{digit}e{exponent}") for exponent in exponents for digit in ((1,) if high > WIDE * low else (1, 2, 5))
+    ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +15,20 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sweeper.errors import ConfigError
 from sweeper.records.record import Sweep, Trial
 from sweeper.records.states import BAD
+from sweeper.sail import surrogate, told
 from sweeper.sail.archive import Archive
 from sweeper.sail.descriptor import Descriptor
+from sweeper.sail.genome import Genome
 from sweeper.sail.sampler import SAILSampler
+from sweeper.sail.surrogate import Surrogate
 from sweeper.search import ranges
+from sweeper.search.distribution import holds
 from sweeper.search.ranges import Ranges, override_key
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-_FEWEST = 8  # finished trials that anything is expected from
+FEWEST = 8  # finished trials that anything is expected from
+ENOUGH = 100  # trials, spread over the sweep, that kernels are learned from
 
 
 @dataclass(frozen=True)
@@ -47,41 +53,68 @@ class Atlas:
         trials = {trial.number: trial for trial in self.sweep.trials}
         return [(cell, trials[self.archive.holders[cell]]) for cell in self.archive.filled.tolist()]
 
+    def bounds(self, cell: int) -> dict[str, tuple[float, float]]:
+        """From where to where it goes, by axis."""
+        places = np.unravel_index(cell, self.archive.shape)
+        ends = {axis.name: axis.edges().tolist() for axis in self.descriptors}
+        return {
+            name: (edges[place], edges[place + 1]) for (name, edges), place in zip(ends.items(), places, strict=True)
+        }
 
-def of(sweep: Sweep, descriptors: Sequence[Descriptor], seed: int = 0) -> Atlas:
-    """Raises: ConfigError if the sweep has several objectives, or no finished trial that tells the descriptors."""
+
+def of(
+    sweep: Sweep, descriptors: Sequence[Descriptor], seed: int = 0, known: Mapping[int, Ranges] | None = None
+) -> Atlas:
+    """known: the ranges by trial, if somebody has read them already.
+
+    Raises: ConfigError if the sweep has several objectives, or no finished trial that tells the descriptors.
+    """
     if len(sweep.started.directions) > 1:
         raise ConfigError(
             f"Sweep {sweep.id} has {len(sweep.started.directions)} objectives. A map shows the best by one: "
             "sweep again with one, and with the others as its axes."
         )
-    known = {fact for trial in sweep.finished for fact in trial.facts if trial.number_of(fact) is not None}
-    lacking = [axis.name for axis in descriptors if axis.name not in known]
+    facts = {fact for trial in sweep.finished for fact in trial.facts if trial.number_of(fact) is not None}
+    lacking = [axis.name for axis in descriptors if axis.name not in facts]
     if lacking:
-        told = ", ".join(sorted(known)) or "nothing yet"
-        raise ConfigError(f"No finished trial of sweep {sweep.id} tells {', '.join(lacking)}. It has {told}.")
-    by_trial = ranges.of(sweep)
+        has = ", ".join(sorted(facts)) or "nothing yet"
+        raise ConfigError(f"No finished trial of sweep {sweep.id} tells {', '.join(lacking)}. It has {has}.")
+    by_trial = ranges.of(sweep) if known is None else known
     drawn = {name: of for trial in by_trial.values() for name, of in trial.items()}
     deciding, active = _conditions(sweep, by_trial, drawn)
     sampler = SAILSampler(descriptors, search_space=drawn, deciding=deciding, active=active, seed=seed)
-    study = optuna.create_study(direction=sweep.started.directions[0])
     telling = [trial for trial in sweep.trials if trial.state in ("FINISHED", "PRUNED", *BAD)]
-    study.add_trials([_frozen(trial, by_trial[trial.number]) for trial in telling])
+    study = _study(sweep, telling, by_trial)
     archive = sampler.archive(study)
+    if not archive.filled.size:
+        raise ConfigError(f"Sweep {sweep.id} has no trial that finished, meets its constraints and lies in the map.")
     numbers = [trial.number for trial in telling]
     sign = 1.0 if study.direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
     holders = np.where(archive.holders >= 0, np.array(numbers)[archive.holders], -1)
     scores = np.where(archive.holders >= 0, sign * archive.scores, np.nan)
-    expected = _expected(sampler, study, sign, seed) if len(sweep.finished) >= _FEWEST else None
+    if len(sweep.finished) >= FEWEST:
+        ordered = sorted(
+            telling, key=lambda trial: trial.state != "FINISHED"
+        )  # so that some of these are among the few
+        few = _study(sweep, ordered[:: math.ceil(len(ordered) / ENOUGH)], by_trial)
+        expected = _expected(sampler, study, few, sign, seed)
+    else:
+        expected = None
     return Atlas(sweep, tuple(descriptors), Archive(archive.shape, scores, holders), expected)
 
 
-def _expected(sampler: SAILSampler, study: optuna.Study, sign: float, seed: int) -> Expected | None:
-    known, model = sampler.surrogate(study)
-    if model is None:
+def _expected(sampler: SAILSampler, study: optuna.Study, few: optuna.Study, sign: float, seed: int) -> Expected | None:
+    """few: what kernels are learned from. They are a handful of numbers; to learn them from 600 trials takes 10 s."""
+    _, learned = sampler.surrogate(few)
+    if learned is None:
         return None
-    found = sampler.illuminated(known, model, 0.0, np.random.default_rng(seed))
+    known = told.read(study, sampler.genome(study), sampler.descriptors)
+    model = surrogate.learned(known, learned.genome, sampler.descriptors, learned.kernels, learn=False)
+    judge = model if not model.genome.deciding else _Cautious(model, {frozenset(t.params) for t in study.trials})
+    found = sampler.illuminated(known, judge, 0.0, np.random.default_rng(seed))
     cells = found.archive.filled
+    if not cells.size:
+        return None
     mean, deviation = model.value.predict_with_deviation(model.genome.features(found.genes[cells]))
     values, deviations = (np.full(len(found.archive.scores), np.nan) for _ in range(2))
     values[cells], deviations[cells] = sign * mean, deviation
@@ -90,9 +123,32 @@ def _expected(sampler: SAILSampler, study: optuna.Study, sign: float, seed: int)
     return Expected(values, deviations, dict(zip(cells.tolist(), params, strict=True)))
 
 
+@dataclass(frozen=True)
+class _Cautious:
+    """A surrogate that has no cell for options that were never chosen together: nobody knows which dimensions they
+    bring."""
+
+    model: Surrogate
+    known: Set[frozenset[str]]  # the dimensions of each trial
+
+    @property
+    def genome(self) -> Genome:
+        return self.model.genome
+
+    def judge(self, genes: np.ndarray, kappa: float) -> tuple[np.ndarray, np.ndarray]:
+        values, cells = self.model.judge(genes, kappa)
+        return values, np.where([frozenset(trial) in self.known for trial in self.genome.decode(genes)], cells, -1)
+
+
+def _study(sweep: Sweep, trials: Sequence[Trial], ranges: Mapping[int, Ranges]) -> optuna.Study:
+    study = optuna.create_study(direction=sweep.started.directions[0])
+    study.add_trials([_frozen(trial, ranges[trial.number]) for trial in trials])
+    return study
+
+
 def _frozen(trial: Trial, ranges: Ranges) -> FrozenTrial:
     """With the facts that it told. One whose hyperparameters came to nothing counts as failed."""
-    params = {name: trial.params[override_key(name, trial)] for name in ranges}
+    params = {name: _drawn(of, trial.params[override_key(name, trial)]) for name, of in ranges.items()}
     given = {"params": params, "distributions": dict(ranges), "user_attrs": dict(trial.facts)}
     if trial.state == "FINISHED" and trial.duplicate_of is None and not trial.missed:
         return create_trial(value=trial.values[0], **given)
@@ -102,24 +158,22 @@ def _frozen(trial: Trial, ranges: Ranges) -> FrozenTrial:
     return create_trial(state=TrialState.FAIL, **given)
 
 
+def _drawn(of: BaseDistribution, value: Any) -> Any:
+    """Categories that nobody has told are texts; see `ranges`."""
+    return str(value) if isinstance(of, CategoricalDistribution) and not holds(of, value) else value
+
+
 def _conditions(
     sweep: Sweep, by_trial: Mapping[int, Ranges], drawn: Mapping[str, BaseDistribution]
 ) -> tuple[tuple[str, ...], Any]:
     """The choices that decide which dimensions a trial has, and a function that tells them; see Genome."""
     trials = [trial for trial in sweep.trials if by_trial[trial.number]]
-    everywhere = [name for name, of in drawn.items() if isinstance(of, CategoricalDistribution)]
-    deciding = tuple(name for name in everywhere if all(name in by_trial[trial.number] for trial in trials))
+    categories = {name: of.choices for name, of in drawn.items() if isinstance(of, CategoricalDistribution)}
+    always = [name for name in categories if all(name in by_trial[trial.number] for trial in trials)]
+    options = {name.rpartition("@")[2] for name in drawn if "@" in name}  # of config groups
+    deciding = tuple(name for name in always if not options or options & set(map(str, categories[name])))
     if all(set(by_trial[trial.number]) == set(drawn) for trial in trials):
         return (), None
     seen = {tuple(str(trial.params[name]) for name in deciding): set(by_trial[trial.number]) for trial in trials}
     always = set.intersection(*(set(by_trial[trial.number]) for trial in trials))
     return deciding, lambda choices: seen.get(tuple(str(choices[name]) for name in deciding), always)
-
-
-def axis(sweep: Sweep, name: str, bins: int) -> Descriptor:
-    """An axis that spans what the finished trials tell, logarithmic where they differ tenfold."""
-    told = (trial.number_of(name) for trial in sweep.finished)
-    numbers = [number for number in told if number is not None]
-    low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
-    log = low > 0 and high >= 10 * low
-    return Descriptor(name, low, high if high > low else low + 1, bins, log)

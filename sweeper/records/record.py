@@ -24,6 +24,7 @@ from sweeper.records.events import (
 from sweeper.records.states import OPEN, State
 
 CONFIG = "config.yaml"  # in a trial's folder: its config, resolved
+HYDRA = ".hydra/hydra.yaml"  # there too: Hydra's own settings, those of the sweep among them
 MODEL = "model.keras"  # there too: the network of its best epoch
 PICTURES = "pictures"  # there too, of the best trial: what its network does on the test images
 CONFIRMATION = "confirmation"  # .csv, .yaml and .png: what a confirmation leaves in its folder

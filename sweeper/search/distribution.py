@@ -83,14 +83,20 @@ def describe(of: BaseDistribution) -> str:
 
 def override(key: str, category: Any) -> str:
     """`key=value` such that Hydra reads back exactly the value that `distribution` made this category of."""
-    match category:
+    is_literal = isinstance(category, str) and category.startswith(_LITERAL)
+    return f"{key}={category if is_literal else element(category)}"
+
+
+def element(value: Any) -> str:
+    """A number, text, truth value or None as Hydra reads it back within a list or a dict."""
+    match value:
         case None:
-            return f"{key}=null"
-        case str() if not category.startswith(_LITERAL):
-            return f"{key}={category if _is_plain(category) else _quoted(category)}"
+            return "null"
+        case str():
+            return value if _is_plain(value) else _quoted(value)
         case bool():
-            return f"{key}={str(category).lower()}"
-    return f"{key}={category}"
+            return str(value).lower()
+    return str(value)
 
 
 def _interval(parsed: Override, sweep: IntervalSweep) -> BaseDistribution:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sweeper.errors import ConfigError
 from sweeper.records import sweeps
-from sweeper.search.distribution import describe, holds
+from sweeper.search.distribution import describe, element, holds
 from sweeper.search.space import Space
 
 
@@ -23,6 +23,12 @@ def read(wanted: str | Sequence[Mapping[str, Any]] | None, space: Space) -> list
         earlier = [_fitting(trial.params, space) for trial in sweeps.find(wanted).ranked()]
         return [values for values in earlier if values]
     return [_typed(values, space, f"hydra.sweeper.enqueue[{place}]") for place, values in enumerate(wanted)]
+
+
+def override(trials: Iterable[Mapping[str, Any]]) -> str:
+    """Of trials by override key: what is typed for `read` to give them again."""
+    listed = (",".join(f"{key}:{element(value)}" for key, value in values.items()) for values in trials)
+    return f"hydra.sweeper.enqueue=[{','.join(f'{{{values}}}' for values in listed)}]"
 
 
 def _fitting(values: Mapping[str, Any], space: Space) -> dict[str, Any]:

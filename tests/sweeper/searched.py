@@ -23,10 +23,14 @@ def write(
     ended=True,
     misses=False,
     tested=False,
+    sized=False,
 ) -> Path:
-    """Its models have a width of their own or none: a conditional space. misses: every third trial a constraint."""
+    """Its models have a width of their own or none: a conditional space. misses: every third trial a constraint.
+
+    sized: networks of 10 ** 3 to 10 ** 6 parameters.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    journal, rng = Journal(folder), random.Random(0)
+    journal, rng, sizes = Journal(folder), random.Random(0), random.Random(1)
     choices = {"model": "custom", "dataset": "digits"}
     command = "python -m sweeper -m model=custom,alexnet hparams=search"
     journal.write(SweepStarted(folder.name, command, metric, directions, trials, "c0ffee", 1e9, choices))
@@ -56,7 +60,9 @@ def write(
         reason = None if state == "FINISHED" else f"why trial {number % 2} is {state.lower()}\nand more of it"
         missed = {"parameters <= 3": 2.0} if misses and number % 3 == 0 and state == "FINISHED" else {}
         told = values if state in ("FINISHED", "PRUNED") else None
-        journal.write(TrialEnded(number, state, told, reason, FACTS, now + 5, missed))
+        size = 10 ** sizes.uniform(3, 6)
+        facts = FACTS | ({"parameters": int(size), "mflops": size / 1e4} if sized else {})
+        journal.write(TrialEnded(number, state, told, reason, facts, now + 5, missed))
         study.tell(
             trial,
             values if state == "FINISHED" else None,

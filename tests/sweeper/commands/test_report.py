@@ -97,6 +97,53 @@ def test_a_search_has_every_section_but_the_front_of_several_objectives(searched
     ]
 
 
+def heat_maps(found):
+    return [
+        chart for chart in found.data if isinstance(chart.get("data"), list) and chart["data"][0]["type"] == "heatmap"
+    ]
+
+
+def test_networks_of_many_sizes_have_the_best_of_each(tmp_path):
+    folder = write(tmp_path / "sized", 40, sized=True)
+    found = made(folder)
+    assert list(found.sections)[1:3] == ["history", "sizes"]
+    assert "python -m sweeper verify --sweep" in found.sections["sizes"]
+    trained, expected = heat_maps(found)
+    trials = {trial.number: trial for trial in read(folder).finished}
+    cells = [
+        (number, value)
+        for numbers, values in zip(trained["data"][0]["customdata"], trained["data"][0]["z"], strict=True)
+        for number, value in zip(numbers, values, strict=True)
+        if number is not None
+    ]
+    assert len(cells) >= 4
+    assert all(trials[number].values[0] == pytest.approx(value, rel=1e-6) for number, value in cells)
+    assert any(number == read(folder).best.number for number, _ in cells)
+    for chart in (trained, expected):
+        layout, trace = chart["layout"], chart["data"][0]
+        assert (layout["xaxis"]["title"]["text"], layout["yaxis"]["title"]["text"]) == (
+            "parameters",
+            "mflops (millions an image)",
+        )
+        assert trace["colorbar"]["title"]["text"] == "val_accuracy"
+        assert layout["xaxis"]["ticktext"] == ["10k", "100k"]
+    assert trained["data"][0]["zmax"] == expected["data"][0]["zmax"]
+    assert "customdata" not in expected["data"][0]
+    words = [words for row in expected["data"][0]["hovertext"] for words in row if words]
+    assert all("expected<br>parameters" in hover and "lr=" in hover for hover in words)
+
+
+@pytest.mark.parametrize(
+    ("trials", "keys"), [(9, {}), (40, {"directions": ("maximize", "minimize"), "metric": "val_accuracy,val_loss"})]
+)
+def test_of_few_networks_and_of_several_objectives_there_is_no_best_of_each_size(trials, keys, tmp_path):
+    assert "sizes" not in made(write(tmp_path / "few", trials, sized=True, **keys)).sections
+
+
+def test_of_networks_of_one_size_there_is_no_best_of_each(tmp_path):
+    assert "sizes" not in made(write(tmp_path / "alike", 40)).sections
+
+
 def test_the_page_asks_for_nothing_from_elsewhere(searched):
     assert {address[:5] for address in searched.addresses if not address.startswith("#")} == {"data:"}
 

@@ -146,6 +146,65 @@ def test_a_click_on_a_point_opens_its_trial(open_report, folder):
     assert page.locator("tr[data-trial='12'] + tr.more").count() == 1
 
 
+@pytest.fixture(scope="module")
+def sized(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("multirun") / "sized", 60, sized=True)
+
+
+# The first trial of the map, and where on the page its cell is.
+ELITE = """() => {
+  const plot = document.querySelector("#sizes .plot");
+  const { x, y, customdata } = plot._fullData[0];
+  const row = customdata.findIndex((numbers) => numbers.some((number) => number !== null));
+  const column = customdata[row].findIndex((number) => number !== null);
+  const { xaxis, yaxis } = plot._fullLayout;
+  const box = plot.getBoundingClientRect();
+  return {
+    trial: customdata[row][column],
+    x: box.x + xaxis._offset + xaxis.l2p((x[column] + x[column + 1]) / 2),
+    y: box.y + yaxis._offset + yaxis.l2p((y[row] + y[row + 1]) / 2),
+  };
+}"""
+
+
+def test_a_click_on_an_elite_of_the_map_opens_its_trial(open_report, sized):
+    page = open_report(sized, at="#sizes")
+    page.locator("#sizes .plot").first.scroll_into_view_if_needed()
+    elite = page.evaluate(ELITE)
+    page.mouse.move(elite["x"] - 3, elite["y"] - 3)
+    page.mouse.move(elite["x"], elite["y"])
+    page.locator("#sizes .hoverlayer", has_text=f"trial {elite['trial']}: ").wait_for()
+    page.mouse.click(elite["x"], elite["y"])
+    page.locator(f"#leaderboard tr[data-trial='{elite['trial']}'] + tr.more").wait_for()
+
+
+def test_a_phone_shows_both_maps_with_the_numbers_of_their_trials(open_report, sized):
+    page = open_report(sized, at="#sizes", viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    boxes = page.locator("#sizes .plot").evaluate_all("all => all.map((plot) => plot.getBoundingClientRect().toJSON())")
+    assert len(boxes) == 2
+    assert boxes[1]["top"] >= boxes[0]["bottom"]
+    page.locator("#sizes .plot").first.locator(".heatmap-label").first.wait_for()
+    numbers = page.evaluate(
+        "document.querySelector('#sizes .plot')._fullData[0].customdata.flat().filter(Number.isInteger)"
+    )
+    shown = page.locator("#sizes .plot").first.locator(".heatmap-label text").all_text_contents()
+    assert sorted(map(int, shown)) == sorted(numbers)
+    assert page.locator("#sizes .plot").nth(1).locator(".heatmap-label").count() == 0
+
+
+def test_a_map_has_the_colours_of_the_theme_and_is_printed(open_report, sized):
+    page = open_report(sized, at="#sizes", color_scheme="light")
+    drawn = "[...document.querySelectorAll('#sizes .hm image')].map((image) => image.href.baseVal)"
+    light = page.evaluate(drawn)
+    page.click("#theme")
+    page.wait_for_function(f"{drawn}[0] !== {light[0]!r}")
+    assert len(page.evaluate(drawn)) == 2
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#sizes .hm image").evaluate_all("all => all.every((image) => image.checkVisibility())")
+
+
 def test_a_range_of_an_axis_chooses_the_trials_of_the_leaderboard(open_report, folder):
     page = open_report(folder)
     choose_upper_third(page, 1)  # the learning rate

@@ -78,9 +78,9 @@ def test_a_recorded_command_tells_its_overrides_and_whose_it_is(line, overrides,
     assert command.ours(line) == (command.Ours(folder, overrides) if ours else None)
 
 
-def test_the_confirming_command_has_its_settings_once():
+def test_the_command_that_goes_on_has_its_settings_once():
     line = "python app.py -m x=1,2 hydra.sweeper.n_trials=9 hydra.sweeper.n_jobs=1 hydra.sweep.dir=here"
-    words = shlex.split(command.confirming(line, "hydra.sweeper.resume=here", "hydra.sweeper.n_trials=0"))
+    words = shlex.split(command.going_on(line, "hydra.sweeper.resume=here", "hydra.sweeper.n_trials=0"))
     assert words[2:] == [
         "-m",
         "x=1,2",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sweeper.errors import ConfigError
-from sweeper.ranking import atlas, heat_map
+from sweeper.ranking import atlas, axes, heat_map
 from sweeper.records import record
 from sweeper.records.events import TrialEnded, TrialStarted
 from sweeper.records.journal import Journal
@@ -32,7 +32,7 @@ def sweep(write_sweep):
 
 
 def drawn(sweep, bins=4):
-    return atlas.of(sweep, [atlas.axis(sweep, name, bins) for name in ("parameters", "mflops")])
+    return atlas.of(sweep, [axes.spanning(sweep, name, bins) for name in ("parameters", "mflops")])
 
 
 def test_an_elite_is_the_best_trained_network_of_its_cell(sweep):
@@ -73,11 +73,11 @@ def test_a_picture_has_both_halves_on_one_scale(sweep, tmp_path):
 
 
 def test_one_axis_is_a_line_of_cells(sweep):
-    found = atlas.of(sweep, [atlas.axis(sweep, "parameters", 5)])
+    found = atlas.of(sweep, [axes.spanning(sweep, "parameters", 5)])
     assert found.archive.shape == (5,)
     heat_map.draw(found, "val_accuracy")
 
 
 def test_what_no_trial_told_is_named_with_what_they_did(sweep):
     with pytest.raises(ConfigError, match=r"tells latency_ms. It has epochs, mflops, parameters"):
-        atlas.of(sweep, [atlas.axis(sweep, "latency_ms", 4)])
+        atlas.of(sweep, [axes.spanning(sweep, "latency_ms", 4)])
