@@ -13,6 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from rich.console import Console
 
 from sweeper.config import allowed, node
 from sweeper.confirmation import confirmation
@@ -26,6 +27,8 @@ from sweeper.engine.slot import Work
 from sweeper.engine.stopping import Stopping, sigterm_as_ctrl_c
 from sweeper.engine.waiting import Waiting
 from sweeper.errors import ConfigError
+from sweeper.evolution import life
+from sweeper.evolution.population import Population
 from sweeper.records import record
 from sweeper.records.events import SweepStarted
 from sweeper.records.journal import Journal
@@ -50,11 +53,15 @@ def run(
     Raises: SweeperError when the sweep could not run or failed; what it found until then is written.
     """
     config = _pinned(config, settings)
+    method = life.method(settings, config, ours=is_ours(task))
+    if method:
+        settings = replace(settings, n_trials=method.members * method.segments(config.trainer.epochs))
     folder = Path(config.hydra.sweep.dir)
     limits = Limits(settings)
     started = begun(settings, config, ours=is_ours(task))
     space = dimensions(settings, arguments, config, context)
     check(space, partial(context.config_loader.load_sweep_config, config))
+    shared = life.life(method, space, config, settings) if method else None
     confirmation.check(settings, space, config)
     enqueued = enqueue.read(settings.enqueue, space)[: settings.n_trials]
     extend = extension(settings, config)
@@ -67,7 +74,11 @@ def run(
         trials = earlier.trials if earlier else ()
         searches = earlier is None or not resume.is_done(earlier, settings.n_trials)
         if searches:
-            study = Study(settings, space, folder, enqueued=enqueued, extend=extend, earlier=earlier and trials)
+            if shared:
+                study = Population(shared, folder, enqueued=enqueued, earlier=trials)
+                Console(highlight=False).print(life.sentence(method, config.trainer.epochs), soft_wrap=True)
+            else:
+                study = Study(settings, space, folder, enqueued=enqueued, extend=extend, earlier=earlier and trials)
             settings = replace(settings, n_trials=min(settings.n_trials, study.size or settings.n_trials))
             started = replace(started, n_trials=settings.n_trials)
         elif confirmation.is_over(folder, settings, space, config):
