@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from sweeper import text
 from sweeper.config import node
 from sweeper.errors import ConfigError
 from sweeper.evolution import searched
@@ -69,7 +70,8 @@ def life(method: Method, space: Space, config: DictConfig, settings: Settings) -
 def sentence(method: Method, epochs: int) -> str:
     """For people: what the population comes to."""
     segments = method.segments(epochs)
-    return f"{method.members} members, each of {segments} segments of {method.every} epochs: a trial is one segment"
+    parts = f"{text.count(segments, 'segment')} of {text.count(method.every, 'epoch')}"
+    return f"A population of {method.members} members, each with {parts}: a trial is one segment"
 
 
 def _check_metric(settings: Settings, config: DictConfig) -> None:

@@ -1,8 +1,8 @@
 """PB2: what is taken over goes on with what a Gaussian process expects the largest gain of, at this time of a life.
 
-Source: Parker-Holder et al. 2020, arXiv:2002.02518. Their kernel lets what was seen fade by a fixed rate; here time is a
-dimension of the kernel, and how fast it fades is learned like every other length. As in the authors' code a gain depends
-on the score that it began at, too.
+Source: Parker-Holder et al. 2020, arXiv:2002.02518. Their kernel lets what was seen fade by a fixed rate; here time is
+a dimension of the kernel, and how fast it fades is learned like every other length. As in the authors' code a gain
+depends on the score that it began at, too.
 """
 
 from __future__ import annotations
@@ -87,9 +87,7 @@ class _Seen:
         return 0.0 if place.parent is None else self.scores[place.before]
 
 
-def _by_segment(
-    of: Callable[[Sequence[float]], float], by_place: Mapping[tuple[int, int], float]
-) -> dict[int, float]:
+def _by_segment(of: Callable[[Sequence[float]], float], by_place: Mapping[tuple[int, int], float]) -> dict[int, float]:
     """by_place: by member and segment."""
     values = defaultdict(list)
     for (_, segment), value in by_place.items():

@@ -155,6 +155,9 @@ class Population:
             if segment < earliest:
                 _delete(self._folder, member, segment)
                 self._kept.remove((member, segment))
+        if len(self._told) == self.size:
+            with suppress(OSError):  # what is in it, is somebody else's
+                (self._folder / lineage.FOLDER).rmdir()
 
 
 def _delete(sweep: Path, member: int, segment: int) -> None:

@@ -14,6 +14,7 @@ from sweeper.config.compose import of_sweep
 from sweeper.engine.executor import Executor
 from sweeper.engine.limits import Limits
 from sweeper.errors import ConfigError
+from sweeper.evolution import life
 from sweeper.search import enqueue, settings
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space
@@ -28,7 +29,7 @@ class Prospect:
     config: DictConfig
     settings: Settings
     space: Space
-    n_trials: int  # those that a grid has, if they are fewer than asked for
+    n_trials: int  # those that a grid has, if they are fewer than asked for; the members of a population
     executor: Executor  # with a new process for each job; not started
 
 
@@ -44,6 +45,10 @@ def read(overrides: Sequence[str], folder: Path) -> Prospect:
     _check(wanted, config)
     space = sweep.dimensions(wanted, config.hydra.overrides.task, config, context)
     n_trials = min(wanted.n_trials, _size(wanted, space, folder) or wanted.n_trials)
+    evolves = life.method(wanted, config, ours=True)
+    if evolves:
+        life.life(evolves, space, config, wanted)
+        n_trials = evolves.members  # whole lives, in segments or not
     executor = sweep.executor(wanted, most=n_trials, recycle_after=1)
     return Prospect(context, config, wanted, space, n_trials, executor)
 

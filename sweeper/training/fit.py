@@ -38,7 +38,7 @@ class Fitted:
     epochs: int  # trained
     metrics: Metrics  # of the best epoch
     stopped: bool  # by `report`
-    end: Checkpoint | None = None  # of a segment: what the next one goes on from
+    end: Checkpoint | None  # of a segment: what the next one goes on from
 
 
 def reset(seed: int, precision: str) -> None:
@@ -82,11 +82,15 @@ def fit(
     """
     judged = Judged(program, batches.train)
     epochs = _Epochs(program, judged, trainer, metric, report, segment.first if segment else 0)
-    keeper = []
+    keeper: list[keras.callbacks.Callback] = []
     if save and trainer.checkpoint is not None:
         keeper.append(_Checkpoints(program, epochs, trainer.checkpoint, save))
+    ending = _Ending(program, epochs)
+    if segment:
+        keeper.append(ending)
     if saved and _restored(saved, program):
         epochs.repeat(saved)
+        ending.state = saved
     elif segment and segment.parent:
         segment.check(_restored(segment.parent, program))
         epochs.repeat(segment.parent)
@@ -102,16 +106,13 @@ def fit(
             verbose=0,
         )
     value, weights = epochs.best[metric], epochs.best_weights
-    end = _state(program, epochs) if segment else None
-    return Fitted(value, weights, epochs.best_epoch, epochs.trained, epochs.best, epochs.stopped, end)
+    return Fitted(value, weights, epochs.best_epoch, epochs.trained, epochs.best, epochs.stopped, ending.state)
 
 
 class _Epochs(keras.callbacks.Callback):
     """Hears every step and epoch of a training; remembers the best epoch and decides when to stop."""
 
-    def __init__(
-        self, program: Program, judged: Judged, trainer: Trainer, metric: str, report: Report, inherited: int
-    ):
+    def __init__(self, program: Program, judged: Judged, trainer: Trainer, metric: str, report: Report, inherited: int):
         """inherited: epochs that others have trained; none of them is the best."""
         super().__init__()
         self.best: Metrics = {}
@@ -190,6 +191,22 @@ class _Checkpoints(keras.callbacks.Callback):
         except OSError as error:  # a full disk: no reason to end a training
             _log.warning("The training goes on, but could not go on from here if it were killed: %s", error)
         self._saved_at = time.monotonic()
+
+
+class _Ending(keras.callbacks.Callback):
+    """Holds the state after the last epoch: when it ends, Keras puts an optimizer's averages in place of the weights.
+
+    Comes after `epochs`.
+    """
+
+    def __init__(self, program: Program, epochs: _Epochs):
+        super().__init__()
+        self.state: Checkpoint | None = None
+        self._program, self._epochs = program, epochs
+
+    def on_epoch_end(self, epoch: int, logs: Metrics | None = None) -> None:
+        if epoch + 1 == self.params["epochs"]:
+            self.state = _state(self._program, self._epochs)
 
 
 def _state(program: Program, epochs: _Epochs) -> Checkpoint:

@@ -36,7 +36,10 @@ def state(folder, member=0, segment=1):
 
 @pytest.mark.parametrize(
     "recipe",
-    [pytest.param(recipe, id=recipe[0], marks=pytest.mark.slow if place else ()) for place, recipe in enumerate(RECIPES)],
+    [
+        pytest.param(recipe, id=recipe[0], marks=pytest.mark.slow if place else ())
+        for place, recipe in enumerate(RECIPES)
+    ],
 )
 def test_a_life_in_segments_is_the_life_that_was_never_cut(recipe, tmp_path):
     whole = {}
