@@ -15,7 +15,7 @@ from sweeper.evolution import searched
 from sweeper.evolution.method import Dimensions, Explores, Method
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space
-from sweeper.training import objectives
+from sweeper.training import instances, objectives
 from sweeper.training.trainer import METRICS
 
 GROUP = "evolution"
@@ -37,25 +37,29 @@ def method(settings: Settings, config: DictConfig, *, ours: bool) -> Method | No
 
     ours: the task is our own training. Raises: ConfigError for what a population cannot do.
     """
-    if OmegaConf.select(config, GROUP) is None:
+    target = OmegaConf.select(config, f"{GROUP}._target_")
+    if target is None or not (ours or str(target).startswith("sweeper.")):  # a key of somebody else's own
         return None
     if not ours:
-        raise ConfigError("+evolution=… needs trainings that can go on from another's state: python -m sweeper -m …")
+        raise ConfigError(
+            f"{GROUP}._target_={target}: only trainings of `python -m sweeper` can go on from another one's state. "
+            "Leave it out."
+        )
     found = node.made(config.evolution, GROUP, settings.allow)
     _check_metric(settings, config)
     _check_settings(settings, config)
-    if config.trainer.patience is not None:
+    trainer = instances.make(config, "trainer", settings.allow)
+    if trainer.patience is not None:
         raise ConfigError(
-            f"trainer.patience={config.trainer.patience}: a member of a population trains for trainer.epochs, and goes "
-            "on from a better one's state where others would stop. Give trainer.patience=null."
+            f"trainer.patience={trainer.patience}: a member of a population trains for trainer.epochs, and goes on "
+            "from a better one's state where others would stop. Give trainer.patience=null."
         )
-    trials = found.members * found.segments(config.trainer.epochs)
-    wanted = _typed(config, "n_trials")
-    if wanted and settings.n_trials != trials:
+    segments, wanted = found.segments(trainer.epochs), _typed(config, "n_trials")
+    if wanted and settings.n_trials != found.members * segments:
         raise ConfigError(
-            f"{wanted}: {found.members} members of {trials // found.members} segments (trainer.epochs="
-            f"{config.trainer.epochs}, evolution.every={found.every}) are {trials} trials. Leave it out, or give "
-            "another evolution.members or trainer.epochs."
+            f"{wanted}: {found.members} members of {segments} segments (trainer.epochs={trainer.epochs}, "
+            f"evolution.every={found.every}) are {found.members * segments} trials. Leave it out, or give another "
+            "evolution.members or trainer.epochs."
         )
     return found
 

@@ -44,7 +44,7 @@ def of(cfg: DictConfig, sweep: Path | None) -> Segment | None:
 
     Raises: ConfigError if nothing says which segment, DataError if its parent's state is not there.
     """
-    if OmegaConf.select(cfg, "evolution") is None:
+    if OmegaConf.select(cfg, "evolution._target_") is None:
         return None
     place = lineage.of({key: OmegaConf.select(cfg, key) for key in lineage.KEYS})
     if place is None:
