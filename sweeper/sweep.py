@@ -60,8 +60,8 @@ def run(
     limits = Limits(settings)
     started = begun(settings, config, ours=is_ours(task))
     space = dimensions(settings, arguments, config, context)
-    check(space, partial(context.config_loader.load_sweep_config, config))
     shared = life.life(method, space, config, settings) if method else None
+    check(space, partial(context.config_loader.load_sweep_config, config))
     confirmation.check(settings, space, config)
     enqueued = enqueue.read(settings.enqueue, space)[: settings.n_trials]
     extend = extension(settings, config)

@@ -44,11 +44,7 @@ def read(overrides: Sequence[str], folder: Path) -> Prospect:
     wanted = _settings(config)
     _check(wanted, config)
     space = sweep.dimensions(wanted, config.hydra.overrides.task, config, context)
-    n_trials = min(wanted.n_trials, _size(wanted, space, folder) or wanted.n_trials)
-    evolves = life.method(wanted, config, ours=True)
-    if evolves:
-        life.life(evolves, space, config, wanted)
-        n_trials = evolves.members  # whole lives, in segments or not
+    n_trials = _lives(wanted, space, config) or min(wanted.n_trials, _size(wanted, space, folder) or wanted.n_trials)
     executor = sweep.executor(wanted, most=n_trials, recycle_after=1)
     return Prospect(context, config, wanted, space, n_trials, executor)
 
@@ -65,6 +61,12 @@ def _settings(config: DictConfig) -> Settings:
     if node.get("_target_") != _OURS:
         raise ConfigError(f"hydra/sweeper: {node.get('_target_')} cannot be planned. Choose hydra/sweeper=study")
     return settings.read({key: node[key] for key in node if key not in ("_target_", "_recursive_")})
+
+
+def _lives(wanted: Settings, space: Space, config: DictConfig) -> int | None:
+    """Of a population: each costs what a trial does, in segments or not. Raises: ConfigError as the sweep would."""
+    method = life.method(wanted, config, ours=True)
+    return life.life(method, space, config, wanted).method.members if method else None
 
 
 def _size(wanted: Settings, space: Space, folder: Path) -> int | None:
