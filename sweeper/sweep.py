@@ -53,14 +53,12 @@ def run(
     Raises: SweeperError when the sweep could not run or failed; what it found until then is written.
     """
     config = _pinned(config, settings)
-    method = life.method(settings, config, ours=is_ours(task))
-    if method:
-        settings = replace(settings, n_trials=method.members * method.segments(config.trainer.epochs))
     folder = Path(config.hydra.sweep.dir)
     limits = Limits(settings)
-    started = begun(settings, config, ours=is_ours(task))
     space = dimensions(settings, arguments, config, context)
-    shared = life.life(method, space, config, settings) if method else None
+    shared = life.of(settings, space, config, ours=is_ours(task))
+    settings = replace(settings, n_trials=shared.trials) if shared else settings
+    started = begun(settings, config, ours=is_ours(task))
     check(space, partial(context.config_loader.load_sweep_config, config))
     confirmation.check(settings, space, config)
     enqueued = enqueue.read(settings.enqueue, space)[: settings.n_trials]
@@ -76,7 +74,7 @@ def run(
         if searches:
             if shared:
                 study = Population(shared, folder, enqueued=enqueued, earlier=trials)
-                Console(highlight=False).print(life.sentence(method, config.trainer.epochs), soft_wrap=True)
+                Console(highlight=False).print(shared.sentence, soft_wrap=True)
             else:
                 study = Study(settings, space, folder, enqueued=enqueued, extend=extend, earlier=earlier and trials)
             settings = replace(settings, n_trials=min(settings.n_trials, study.size or settings.n_trials))

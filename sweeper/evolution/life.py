@@ -15,7 +15,7 @@ from sweeper.evolution import searched
 from sweeper.evolution.method import Dimensions, Explores, Method
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space
-from sweeper.training import instances, objectives
+from sweeper.training import objectives, trial
 from sweeper.training.trainer import METRICS
 
 GROUP = "evolution"
@@ -31,11 +31,23 @@ class Life:
     seed: int
     overrides: Callable[[Mapping[str, Any]], list[str]]  # those of a trial with these params
 
+    @property
+    def trials(self) -> int:
+        """Of all members."""
+        return self.method.members * self.segments
 
-def method(settings: Settings, config: DictConfig, *, ours: bool) -> Method | None:
-    """How the sweep that this config describes evolves; None if its trials know nothing of each other.
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        parts = f"{text.count(self.segments, 'segment')} of {text.count(self.method.every, 'epoch')}"
+        return f"A population of {self.method.members} members, each with {parts}: a trial is one segment"
 
-    ours: the task is our own training. Raises: ConfigError for what a population cannot do.
+
+def of(settings: Settings, space: Space, config: DictConfig, *, ours: bool) -> Life | None:
+    """That of the sweep which this config describes; None if its trials know nothing of each other.
+
+    ours: the task is our own training. Raises: ConfigError for what a population cannot do, as `trial.check`, and as
+    `searched.dimensions`.
     """
     target = OmegaConf.select(config, f"{GROUP}._target_")
     if target is None or not (ours or str(target).startswith("sweeper.")):  # a key of somebody else's own
@@ -45,37 +57,20 @@ def method(settings: Settings, config: DictConfig, *, ours: bool) -> Method | No
             f"{GROUP}._target_={target}: only trainings of `python -m sweeper` can go on from another one's state. "
             "Leave it out."
         )
-    found = node.made(config.evolution, GROUP, settings.allow)
+    trial.check(config)
     _check_metric(settings, config)
     _check_settings(settings, config)
-    trainer = instances.make(config, "trainer", settings.allow)
-    if trainer.patience is not None:
+    method = node.made(config.evolution, GROUP, settings.allow)
+    dimensions, segments = searched.dimensions(space), method.segments(config.trainer.epochs)
+    life = Life(method, dimensions, segments, settings.directions == ("maximize",), config.seed, space.overrides)
+    typed = _typed(config, "n_trials")
+    if typed and settings.n_trials != life.trials:
         raise ConfigError(
-            f"trainer.patience={trainer.patience}: a member of a population trains for trainer.epochs, and goes on "
-            "from a better one's state where others would stop. Give trainer.patience=null."
-        )
-    segments, wanted = found.segments(trainer.epochs), _typed(config, "n_trials")
-    if wanted and settings.n_trials != found.members * segments:
-        raise ConfigError(
-            f"{wanted}: {found.members} members of {segments} segments (trainer.epochs={trainer.epochs}, "
-            f"evolution.every={found.every}) are {found.members * segments} trials. Leave it out, or give another "
+            f"{typed}: {method.members} members of {segments} segments (trainer.epochs={config.trainer.epochs}, "
+            f"evolution.every={method.every}) are {life.trials} trials. Leave it out, or give another "
             "evolution.members or trainer.epochs."
         )
-    return found
-
-
-def life(method: Method, space: Space, config: DictConfig, settings: Settings) -> Life:
-    """Raises: ConfigError as `searched.dimensions`."""
-    rises = settings.directions == ("maximize",)
-    segments = method.segments(config.trainer.epochs)
-    return Life(method, searched.dimensions(space), segments, rises, config.seed, space.overrides)
-
-
-def sentence(method: Method, epochs: int) -> str:
-    """For people: what the population comes to."""
-    segments = method.segments(epochs)
-    parts = f"{text.count(segments, 'segment')} of {text.count(method.every, 'epoch')}"
-    return f"A population of {method.members} members, each with {parts}: a trial is one segment"
+    return life
 
 
 def _check_metric(settings: Settings, config: DictConfig) -> None:
@@ -90,6 +85,11 @@ def _check_metric(settings: Settings, config: DictConfig) -> None:
 
 
 def _check_settings(settings: Settings, config: DictConfig) -> None:
+    if config.trainer.patience is not None:
+        raise ConfigError(
+            f"trainer.patience={config.trainer.patience}: a member of a population trains for trainer.epochs, and goes "
+            "on from a better one's state where others would stop. Give trainer.patience=null."
+        )
     if settings.confirm is not None:
         raise ConfigError(
             "hydra.sweeper.confirm: a segment of a population goes on from another one's state, so it cannot be "

@@ -57,7 +57,7 @@ class Population:
     @property
     def size(self) -> int:
         """Trials in all."""
-        return self._life.method.members * self._life.segments
+        return self._life.trials
 
     @property
     def is_ready(self) -> bool:

@@ -65,8 +65,8 @@ def _settings(config: DictConfig) -> Settings:
 
 def _lives(wanted: Settings, space: Space, config: DictConfig) -> int | None:
     """Of a population: each costs what a trial does, in segments or not. Raises: ConfigError as the sweep would."""
-    method = life.method(wanted, config, ours=True)
-    return life.life(method, space, config, wanted).method.members if method else None
+    shared = life.of(wanted, space, config, ours=True)
+    return shared.method.members if shared else None
 
 
 def _size(wanted: Settings, space: Space, folder: Path) -> int | None:
