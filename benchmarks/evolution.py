@@ -1,9 +1,10 @@
 """Populations against fixed schedules: what the same number of epochs finds.
 
-python benchmarks/evolution.py --record evolution.jsonl
+python benchmarks/evolution.py --epochs 12 --record evolution.jsonl
+python benchmarks/evolution.py --epochs 36 --record evolution.jsonl
 
 All search learning rate, dropout and weight decay of a small `custom` on few of the digits, from the same ranges, with
-8 lives of 12 epochs: PBT and PB2 in segments of two epochs, random search with a constant rate and with one that falls
+8 lives of as many epochs: PBT and PB2 in six segments each, random search with a constant rate and with one that falls
 by a cosine. A seed is of sampling, weights and data split, the same for all; they take turns. The network that is best
 on the validation images meets the test images at the end, which is what counts: each search picks its best of as many
 looks at the validation images as it has epochs, so the validation value is too good, and not equally for all.
@@ -29,9 +30,9 @@ from contest import ROOT
 
 from sweeper.records import record
 
-LIVES, EPOCHS, EVERY = 8, 12, 2
-DATA = ["dataset.train_size=300", "dataset.validation=0.5", "model.filters=8", f"trainer.epochs={EPOCHS}"]
-POPULATION = [f"evolution.members={LIVES}", f"evolution.every={EVERY}"]
+LIVES, SEGMENTS = 8, 6
+DATA = ["dataset.train_size=300", "dataset.validation=0.5", "model.filters=8"]
+POPULATION = [f"evolution.members={LIVES}"]
 RANDOM = ["hydra/sweeper/sampler=random", "hydra/sweeper/pruner=none", f"hydra.sweeper.n_trials={LIVES}"]
 CONTESTANTS = {
     "PBT": ["+evolution=pbt", *POPULATION],
@@ -40,7 +41,7 @@ CONTESTANTS = {
     "random, cosine": ["schedule=cosine", *RANDOM],
     "PBT over a cosine": ["+evolution=pbt", "schedule=cosine", *POPULATION],
 }
-BEST_FIXED = "random, cosine"
+FIXED = ("random, constant rate", "random, cosine")
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,11 @@ class Reached:
     seconds: float  # of the whole process
 
 
-def run(name: str, seed: int) -> Reached:
+def run(name: str, seed: int, epochs: int) -> Reached:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        words = ["-m", "hparams=search", *DATA, *CONTESTANTS[name], f"seed={seed}", "hydra.sweep.dir=sweep"]
+        words = ["-m", "hparams=search", *DATA, *CONTESTANTS[name], f"seed={seed}", f"trainer.epochs={epochs}"]
+        every = [f"evolution.every={epochs // SEGMENTS}"] if POPULATION[0] in words else []
+        words += [*every, "hydra.sweep.dir=sweep"]
         command, environment = [sys.executable, "-m", "sweeper", *words], os.environ | {"PYTHONPATH": str(ROOT)}
         began = time.time()
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
@@ -65,17 +68,19 @@ def run(name: str, seed: int) -> Reached:
         return Reached(best.values[0], best.tested.metrics["test_accuracy"], trained, time.time() - began)
 
 
-def read(path: Path | None) -> dict[tuple[str, int], Reached]:
+def read(path: Path | None, epochs: int) -> dict[tuple[str, int], Reached]:
+    """What was measured before with lives of so many epochs, by contestant and seed."""
     rows = map(json.loads, path.read_text().splitlines() if path and path.exists() else ())
-    return {(row.pop("name"), row.pop("seed")): Reached(**row) for row in rows}
+    return {(row.pop("name"), row.pop("seed")): Reached(**row) for row in rows if row["epochs"] == LIVES * epochs}
 
 
-def measure(names: Sequence[str], seeds: int, path: Path | None) -> dict[tuple[str, int], Reached]:
-    runs = read(path)
+def measure(names: Sequence[str], seeds: int, epochs: int, path: Path | None) -> dict[tuple[str, int], Reached]:
+    """What the record lacks, in turns."""
+    runs = read(path, epochs)
     for seed in range(seeds):
         for name in names:
             if (name, seed) not in runs:
-                reached = runs[name, seed] = run(name, seed)
+                reached = runs[name, seed] = run(name, seed, epochs)
                 if path:
                     with open(path, "a") as file:
                         file.write(json.dumps({"name": name, "seed": seed} | asdict(reached)) + "\n")
@@ -92,32 +97,38 @@ def show(names: Sequence[str], seeds: int, runs: dict[tuple[str, int], Reached])
     rows = []
     for name in names:
         own = [runs[name, seed] for seed in range(seeds)]
-        ahead = [one.test - runs[BEST_FIXED, seed].test for seed, one in enumerate(own)]
-        error = stdev(ahead) / math.sqrt(seeds) if seeds > 1 else math.nan
+        ahead = [[one.test - runs[fixed, seed].test for seed, one in enumerate(own)] for fixed in FIXED]
         cells = [mean(one.validation for one in own), mean(one.test for one in own), min(one.test for one in own)]
         rows.append(
             (
                 name,
                 *(f"{cell:.4f}" for cell in cells),
-                f"{mean(ahead):+.4f} ± {error:.4f}",
+                *map(difference, ahead),
                 str(own[0].epochs),
                 f"{median(one.seconds for one in own):.0f}",
             )
         )
-    head = ("validation", "test", "worst seed's test", f"test, ahead of {BEST_FIXED}", "epochs", "median s")
+    head = ("validation", "test", "worst test", *(f"ahead of {fixed}" for fixed in FIXED), "epochs", "median s")
     table.show(f"means of {seeds} seeds; ± is the standard error of the paired differences", head, rows)
+
+
+def difference(ahead: Sequence[float]) -> str:
+    """Mean and standard error."""
+    error = stdev(ahead) / math.sqrt(len(ahead)) if len(ahead) > 1 else math.nan
+    return f"{mean(ahead):+.4f} ± {error:.4f}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=12, help="of a life, a multiple of 6 (default: %(default)s)")
     parser.add_argument("--only", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS), metavar="NAME")
     parser.add_argument(
         "--record", type=Path, metavar="FILE", help="adds what was measured, and measures only the rest"
     )
     args = parser.parse_args()
-    names = list(dict.fromkeys([*args.only, BEST_FIXED]))
-    show(names, args.seeds, measure(names, args.seeds, args.record))
+    names = list(dict.fromkeys([*args.only, *FIXED]))
+    show(names, args.seeds, measure(names, args.seeds, args.epochs, args.record))
 
 
 if __name__ == "__main__":
