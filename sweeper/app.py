@@ -62,7 +62,7 @@ def train(
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     if report:
-        return trial.run(cfg, report, folder, kept, test)
+        return trial.run(cfg, report, folder, kept, test, sweep=Path(HydraConfig.get().sweep.dir))
     secret.hide_in_output(HydraConfig.get())
     try:
         return single.run(cfg, folder)

@@ -18,7 +18,7 @@ from sweeper.records import record, states
 from sweeper.records.events import EpochReported, Metrics, TrialEnded, TrialStarted
 from sweeper.records.journal import Journal
 from sweeper.tracking import store
-from sweeper.training import objectives, trial
+from sweeper.training import objectives, segment, trial
 from sweeper.training.trainer import direction
 
 
@@ -28,6 +28,7 @@ def run(cfg: DictConfig, folder: Path) -> float | tuple[float, ...]:
     A training in `folder` that was broken off goes on after its last checkpoint.
     """
     trial.check(cfg)  # before anything is left that `latest` would mean
+    segment.of(cfg, None)
     hydra = HydraConfig.get()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does: with everything written
     optimized = objectives.names(cfg.optimized_metric)

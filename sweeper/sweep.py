@@ -13,6 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from rich.console import Console
 
 from sweeper.config import allowed, node
 from sweeper.confirmation import confirmation
@@ -27,6 +28,8 @@ from sweeper.engine.slot import Work
 from sweeper.engine.stopping import Stopping, sigterm_as_ctrl_c
 from sweeper.engine.waiting import Waiting
 from sweeper.errors import ConfigError
+from sweeper.evolution import life
+from sweeper.evolution.population import Population
 from sweeper.records import record
 from sweeper.records.events import SweepStarted
 from sweeper.records.journal import Journal
@@ -53,8 +56,10 @@ def run(
     config = _pinned(config, settings)
     folder = Path(config.hydra.sweep.dir)
     limits = Limits(settings)
-    started = begun(settings, config, ours=is_ours(task))
     space = dimensions(settings, arguments, config, context)
+    shared = life.of(settings, space, config, ours=is_ours(task))
+    settings = replace(settings, n_trials=shared.trials) if shared else settings
+    started = begun(settings, config, ours=is_ours(task))
     check(space, partial(context.config_loader.load_sweep_config, config))
     confirmation.check(settings, space, config)
     enqueued = enqueue.read(settings.enqueue, space)[: settings.n_trials]
@@ -71,10 +76,14 @@ def run(
         trials = earlier.trials if earlier else ()
         searches = earlier is None or not resume.is_done(earlier, settings.n_trials)
         if searches:
-            price = pricing and pricing.ask
-            study = Study(
-                settings, space, folder, enqueued=enqueued, extend=extend, earlier=earlier and trials, price=price
-            )
+            if shared:
+                study = Population(shared, folder, enqueued=enqueued, earlier=trials)
+                Console(highlight=False).print(shared.sentence, soft_wrap=True)
+            else:
+                price = pricing and pricing.ask
+                study = Study(
+                    settings, space, folder, enqueued=enqueued, extend=extend, earlier=earlier and trials, price=price
+                )
             settings = replace(settings, n_trials=min(settings.n_trials, study.size or settings.n_trials))
             started = replace(started, n_trials=settings.n_trials)
         elif confirmation.is_over(folder, settings, space, config):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from sweeper import text
 from sweeper.config import command
 from sweeper.errors import ConfigError
-from sweeper.records import record, sweeps
+from sweeper.records import lineage, record, sweeps
 from sweeper.records.record import Sweep, Trial
 
 
@@ -59,7 +59,8 @@ def _told(sweep: Sweep, trial: Trial, budgets: Mapping[str, float]) -> Iterator[
     if budgets:
         yield "  " + ", ".join(f"{name} {trial.facts[name]:g} of {most:g}" for name, most in budgets.items())
     name = sweeps.name(sweep.folder)
-    yield f"  {_confirmed(sweep, trial) or f'not confirmed: python -m sweeper confirm --sweep {name}'}"
+    if not lineage.of(trial.params):  # a segment of a population is never trained with other seeds
+        yield f"  {_confirmed(sweep, trial) or f'not confirmed: python -m sweeper confirm --sweep {name}'}"
     if trial.model.exists():
         yield command.exporting(f"{name}/{trial.number}", sweep.started.allow)
     else:

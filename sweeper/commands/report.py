@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sweeper.errors import ConfigError
-from sweeper.page import board, failures, head, page, retrace, sections, seen
+from sweeper.page import board, failures, head, page, retrace, schedule, sections, seen
 from sweeper.page.seen import Seen
 from sweeper.records import sweeps
 
@@ -51,6 +51,7 @@ def _order() -> tuple[sections.Make, ...]:
         sections.history,
         sections.front,
         sizes.section,
+        schedule.section,
         sections.importance,
         sections.coordinates,
         sections.slices,

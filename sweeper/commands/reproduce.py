@@ -20,7 +20,7 @@ from sweeper import text
 from sweeper.config import allowed, command
 from sweeper.engine import process
 from sweeper.errors import ConfigError
-from sweeper.records import record, sweeps
+from sweeper.records import lineage, record, sweeps
 from sweeper.records.events import Metrics
 from sweeper.records.record import Sweep, Trial
 from sweeper.training import instances, objectives, origin, trial
@@ -84,7 +84,7 @@ def run(args: Namespace) -> int:
     title = f"Trial {sweep.id}/{then.number} again  {text.params(then.params)}"
     console.print(Text(text.printable(title), "bold"), soft_wrap=True)
     _show(differences, console)
-    result, identical = _trained(_settled(cfg, then), then, allow, args.out, console)
+    result, identical = _trained(_settled(cfg, then), then, _ancestors(sweep, then), allow, args.out, console)
     verdicts = [*_judged(sweep, then, result.values, len(data.validation), args.tolerance)]
     for verdict in verdicts:
         console.print(Text(_sentence(verdict), "green" if verdict.holds else "red"), soft_wrap=True)
@@ -104,6 +104,11 @@ def _left(then: Trial) -> tuple[DictConfig, Origin | None]:
             f"{then.folder} holds no {record.CONFIG}: only trainings of `python -m sweeper` can be reproduced."
         ) from None
     return cfg, origin.read(then.folder) if (then.folder / origin.NAME).exists() else None
+
+
+def _ancestors(sweep: Sweep, then: Trial) -> list[tuple[Trial, DictConfig]]:
+    """The trials of a population that it goes on from, the first one first, with their configs."""
+    return [(one, _settled(_left(one)[0], one)) for one in lineage.ancestors(sweep.trials, then)[:-1]]
 
 
 def _settled(cfg: DictConfig, then: Trial) -> DictConfig:
@@ -129,21 +134,29 @@ def _show(differences: Sequence[Difference], console: Console) -> None:
 
 
 def _trained(
-    cfg: DictConfig, then: Trial, allow: Sequence[str], out: Path | None, console: Console
+    cfg: DictConfig,
+    then: Trial,
+    before: Sequence[tuple[Trial, DictConfig]],
+    allow: Sequence[str],
+    out: Path | None,
+    console: Console,
 ) -> tuple[trial.TrialResult, bool]:
-    """The result, and whether each epoch was as it was then."""
-    before = {epoch: (value, metrics) for epoch, value, metrics in then.curve}
+    """The result, and whether each epoch was as it was then. before: what it goes on from, with the configs."""
+    known = {epoch: (value, metrics) for epoch, value, metrics in then.curve}
     same = []
 
     def report(epoch: int, value: float, metrics: Metrics) -> bool:
-        earlier, others = before.get(epoch, (math.nan, {}))
+        earlier, others = known.get(epoch, (math.nan, {}))
         same.append(_is_close(value, earlier) and all(_is_close(metrics[key], others.get(key)) for key in metrics))
         console.print(f"  epoch {epoch:<3} {text.value(value)}   then {text.value(earlier)}")
         return False
 
     with ExitStack() as stack:
-        folder = out or Path(stack.enter_context(TemporaryDirectory(prefix="sweeper-reproduce-")))
-        result = trial.run(cfg, report, folder, allow=allow)
+        place = Path(stack.enter_context(TemporaryDirectory(prefix="sweeper-reproduce-")))
+        for ancestor, its in before:
+            console.print(f"  first trial {ancestor.number}, which it goes on from")
+            trial.run(its, folder=place / str(ancestor.number), allow=allow, sweep=place)
+        result = trial.run(cfg, report, out or place / "again", allow=allow, sweep=place)
     return result, all(same) and len(same) == len(then.curve)
 
 

@@ -25,6 +25,7 @@ NAMESPACES = {
     "schedule": ("sweeper.training.schedule.",),
     "augment": ("sweeper.training.augment.",),
     "trainer": ("sweeper.training.trainer.",),
+    "evolution": ("sweeper.evolution.",),
     "hydra.sweeper.sampler": ("optuna.samplers.", "sweeper."),
     "hydra.sweeper.pruner": ("optuna.pruners.", "sweeper."),
     "hydra.sweeper.storage": ("optuna.storages.",),

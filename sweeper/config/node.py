@@ -24,4 +24,6 @@ def made(node: Any, key: str, allow: Sequence[str], **known: Any) -> Any:
     except ConfigError:
         raise
     except Exception as error:
+        if isinstance(error.__cause__, ConfigError):  # Hydra wraps what a class of ours has against its keys
+            raise error.__cause__ from None
         raise ConfigError(f"{key}: {node.get('_target_')} refused its settings: {error}") from error

@@ -17,6 +17,7 @@ from sweeper.engine.limits import Limits
 from sweeper.engine.outcome import Outcome
 from sweeper.engine.stopping import Stopping
 from sweeper.engine.waiting import Waiting
+from sweeper.evolution.population import Population
 from sweeper.records.events import EpochReported, Event, TrialEnded, TrialStarted
 from sweeper.records.record import Trial
 from sweeper.records.states import OPEN
@@ -42,7 +43,7 @@ class _Attempt:
 class Coordinator:
     def __init__(
         self,
-        study: Study | Retrainings,
+        study: Study | Retrainings | Population,
         executor: Executor,
         settings: Settings,
         limits: Limits,
@@ -113,6 +114,8 @@ class Coordinator:
         """Why not all trials ran, if that is so."""
         if not self._again and self._asked >= self._settings.n_trials and not self._abandoned:
             return None
+        if self._limits.may_start() and not self._study.is_ready:
+            return "all members of the population lost their state, so none could go on"
         limit = "deadline" if self._limits.is_over() else "timeout"
         return f"hydra.sweeper.{limit}={getattr(self._settings, limit)} was reached"
 
@@ -120,6 +123,9 @@ class Coordinator:
         return self._stopping.requested or self._limits.is_over() or not (self._running or self._may_start())
 
     def _may_start(self) -> bool:
+        return self._is_more_to_come() and bool(self._again or self._study.is_ready)
+
+    def _is_more_to_come(self) -> bool:
         return self._limits.may_start() and bool(self._again or self._asked < self._settings.n_trials)
 
     def call(self, function: Callable[..., None], *arguments: Any) -> None:
@@ -158,7 +164,7 @@ class Coordinator:
                 self._repeat(attempt, same)
             else:
                 self._start(self._waiting.take_for(attempt.proposal.params), attempt)
-        if self._prepare and self._running and not self._may_start():
+        if self._prepare and self._running and not self._is_more_to_come():
             for slot in self._waiting.take_to_prepare():
                 self._executor.submit(slot, self._prepare)
 

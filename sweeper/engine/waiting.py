@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from sweeper.records import lineage
+
 _REMEMBERED = 4  # structures a slot: as many programs as it keeps
-_WHOLE = ("seed", "trainer.epochs")  # whole numbers that a program does not hold
+_WHOLE = ("seed", "trainer.epochs", *lineage.KEYS)  # whole numbers that a program does not hold
 
 
 class Waiting:

@@ -16,6 +16,7 @@ from sweeper import text
 from sweeper.page.figure import cut
 from sweeper.page.page import Parallel
 from sweeper.page.seen import Seen
+from sweeper.records.lineage import hyperparameters
 from sweeper.records.record import Trial
 from sweeper.search.ranges import override_key
 
@@ -54,7 +55,7 @@ def _keys(trials: Sequence[Trial]) -> list[str]:
     """Those of which the trials have more than one value, in the order in which they are drawn."""
     values: dict[str, set] = {}
     for trial in trials:
-        for key in trial.params:
+        for key in hyperparameters(trial.params):
             values.setdefault(key, set()).add(str(trial.params[key]))
     return [key for key, known in values.items() if len(known) > 1]
 

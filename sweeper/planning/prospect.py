@@ -14,6 +14,7 @@ from sweeper.config.compose import of_sweep
 from sweeper.engine.executor import Executor
 from sweeper.engine.limits import Limits
 from sweeper.errors import ConfigError
+from sweeper.evolution import life
 from sweeper.search import enqueue, settings
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space
@@ -28,7 +29,7 @@ class Prospect:
     config: DictConfig
     settings: Settings
     space: Space
-    n_trials: int  # those that a grid has, if they are fewer than asked for
+    n_trials: int  # those that a grid has, if they are fewer than asked for; the members of a population
     executor: Executor  # with a new process for each job; not started
 
 
@@ -43,7 +44,7 @@ def read(overrides: Sequence[str], folder: Path) -> Prospect:
     wanted = _settings(config)
     _check(wanted, config)
     space = sweep.dimensions(wanted, config.hydra.overrides.task, config, context)
-    n_trials = min(wanted.n_trials, _size(wanted, space, folder) or wanted.n_trials)
+    n_trials = _lives(wanted, space, config) or min(wanted.n_trials, _size(wanted, space, folder) or wanted.n_trials)
     executor = sweep.executor(wanted, most=n_trials, recycle_after=1)
     return Prospect(context, config, wanted, space, n_trials, executor)
 
@@ -60,6 +61,12 @@ def _settings(config: DictConfig) -> Settings:
     if node.get("_target_") != _OURS:
         raise ConfigError(f"hydra/sweeper: {node.get('_target_')} cannot be planned. Choose hydra/sweeper=study")
     return settings.read({key: node[key] for key in node if key not in ("_target_", "_recursive_")})
+
+
+def _lives(wanted: Settings, space: Space, config: DictConfig) -> int | None:
+    """Of a population: each costs what a trial does, in segments or not. Raises: ConfigError as the sweep would."""
+    shared = life.of(wanted, space, config, ours=True)
+    return shared.method.members if shared else None
 
 
 def _size(wanted: Settings, space: Space, folder: Path) -> int | None:

@@ -13,7 +13,7 @@ from rich.text import Text
 from sweeper import text
 from sweeper.config import command
 from sweeper.ranking import standings, table
-from sweeper.records import record, sweeps
+from sweeper.records import lineage, record, sweeps
 from sweeper.records.record import Sweep, Trial
 from sweeper.records.states import FAILURES, label
 from sweeper.search import constraints
@@ -22,19 +22,22 @@ from sweeper.training import objectives
 LEADERBOARD = "leaderboard.csv"
 RESULTS = "optimization_results.yaml"
 PARETO = "pareto.png"
+SCHEDULE = "schedule.png"
 TOP = 10  # rows of the summary's tables
 
 
 def write(sweep: Sweep) -> None:
     """Writes all trials as CSV, and the best as hydra-optuna-sweeper does; without a finished trial only the CSV.
 
-    Of several objectives also a picture.
+    Of several objectives also a picture, and of a population one of the schedule that it found.
     """
     standings.write_csv(sweep.folder / LEADERBOARD, standings.of([sweep]))
     if sweep.finished:
         OmegaConf.save(OmegaConf.create(_solutions(sweep)), sweep.folder / RESULTS)
         if len(sweep.started.directions) > 1:
             _draw_front(sweep)
+        if lineage.is_population(sweep):
+            _draw_schedule(sweep)
 
 
 def summary(sweep: Sweep, console: Console) -> None:
@@ -42,7 +45,7 @@ def summary(sweep: Sweep, console: Console) -> None:
     console.print()
     for standing in standings.of([sweep]):
         table.show(standing, TOP, console)
-    for line in (*_on_constraints(sweep), *_on_front(sweep), *_on_auto(sweep)):
+    for line in (*_on_constraints(sweep), *_on_front(sweep), *_on_population(sweep), *_on_auto(sweep)):
         _print(console, line)
     for trial in sweep.trials:
         if trial.tested:
@@ -87,6 +90,23 @@ def _draw_front(sweep: Sweep) -> None:
     ]
     names = objectives.split(sweep.started.metric, len(directions))
     pictures.save(pictures.pareto(shown, names, directions), sweep.folder / PARETO)
+
+
+def _draw_schedule(sweep: Sweep) -> None:
+    from sweeper.evolution import found, picture
+    from sweeper.training import pictures  # NumPy and matplotlib: only here
+
+    of = found.of(sweep)
+    if of:
+        pictures.save(picture.draw(of), sweep.folder / SCHEDULE)
+
+
+def _on_population(sweep: Sweep) -> list[str]:
+    """Which segments led to the best network."""
+    if sweep.best is None or not lineage.of(sweep.best.params):
+        return []
+    line = ", ".join(str(trial.number) for trial in lineage.ancestors(sweep.trials, sweep.best))
+    return [f"Line of the best network: trials {line}", f"  picture of it: {_near(sweep.folder / SCHEDULE)}"]
 
 
 def _on_constraints(sweep: Sweep) -> list[str]:
@@ -148,7 +168,8 @@ def _next_commands(sweep: Sweep) -> list[str]:
     if sweep.best and sweep.best.model.exists():
         commands.append(command.exporting("best", sweep.started.allow, name))
     started = sweep.started.command
-    if len(sweep.finished) > 1 and command.ours(started) and "hydra.sweeper.confirm=" not in started:
+    is_confirmable = command.ours(started) and not lineage.is_population(sweep)
+    if len(sweep.finished) > 1 and is_confirmable and "hydra.sweeper.confirm=" not in started:
         commands.append(f"python -m sweeper confirm --sweep {name}")
     if sweep.run_id:
         commands.append(f"python -m sweeper ui --sweep {name}")

@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from sweeper.records.lineage import hyperparameters
 from sweeper.records.record import Sweep, Trial
 from sweeper.search.distribution import holds
 from sweeper.search.storage import JOURNAL
@@ -53,10 +54,10 @@ def _fits(trial: Trial, ranges: Ranges) -> bool:
 def _inferred(sweep: Sweep) -> dict[int, Ranges]:
     drawn: dict[str, list[Any]] = {}
     for trial in sweep.trials:
-        for key, value in trial.params.items():
+        for key, value in hyperparameters(trial.params).items():
             drawn.setdefault(key, []).append(value)
     ranges = {key: _range(values) for key, values in drawn.items()}
-    return {trial.number: {key: ranges[key] for key in trial.params} for trial in sweep.trials}
+    return {trial.number: {key: ranges[key] for key in hyperparameters(trial.params)} for trial in sweep.trials}
 
 
 def _range(values: list[Any]) -> BaseDistribution:

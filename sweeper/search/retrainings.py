@@ -26,6 +26,8 @@ _NO_VALUE = re.compile(r"-|[+~]*hydra\b")
 class Retrainings:
     """Asked for trials like a Study, it gives those that are lacking, one seed of all candidates after the other."""
 
+    is_ready = True  # to be asked
+
     def __init__(
         self,
         folder: Path,

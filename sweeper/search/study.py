@@ -41,6 +41,8 @@ class Proposal:
 class Study:
     """An Optuna study and the trials of it that run now."""
 
+    is_ready = True  # to be asked
+
     def __init__(
         self,
         settings: Settings,

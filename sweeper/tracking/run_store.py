@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric, Run
 
 FOLDER = "sweeper.folder"  # a tag of the sweep's run
+ROOT = "sweeper.root"  # of a run that may be nested deeper than right in it: the sweep's run
 _RUNNING = " and attributes.status = 'RUNNING'"
 _SAMPLING = 5  # seconds between two looks at the machine
 _PARAM_LENGTH, _TAG_LENGTH = 500, 5000  # characters; what older servers take as well
@@ -174,8 +175,11 @@ class RunStore:
         return found
 
     def _children(self, condition: str) -> Iterator[Run]:
-        nested = self._search(f"tags.mlflow.parentRunId = '{self._parent}'{condition}")
-        return (run for run in nested if "sweeper.trial" in run.data.tags)
+        """Also those that are nested deeper."""
+        tags = ("mlflow.parentRunId", ROOT)
+        nested = (run for tag in tags for run in self._search(f"tags.{tag} = '{self._parent}'{condition}"))
+        found = {run.info.run_id: run for run in nested if "sweeper.trial" in run.data.tags}
+        return iter(found.values())
 
     def _search(self, condition: str) -> Iterator[Run]:
         token = None

@@ -1,5 +1,7 @@
 """A sweep as MLflow shows it: a run for the sweep and, nested in it, one for each attempt of a trial.
 
+In a population the run of a segment is nested in that of the segment which it goes on from.
+
 What is written follows from the events and the ledger alone, and writing it again changes nothing: an event that failed
 half-way is repeated, and a journal can be replayed into a store that has part of it. A run gets its last status when
 all the rest is there; then the ledger says so, and a replay leaves it alone.
@@ -17,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper.errors import DataError
 from sweeper.ranking import results
-from sweeper.records import journal, plain, record
+from sweeper.records import journal, lineage, plain, record
 from sweeper.records.events import EpochReported, Event, SweepEnded, SweepStarted, TrialEnded, TrialStarted, TrialTested
-from sweeper.tracking.run_store import FOLDER, RunStore, metrics
+from sweeper.records.lineage import Place
+from sweeper.tracking.run_store import FOLDER, ROOT, RunStore, metrics
 from sweeper.training import objectives
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ RESULTS = (  # in the sweep's folder
     f"{record.CONFIRMATION}.yaml",
     journal.NAME,
 )
-PICTURES = (results.PARETO, f"{record.CONFIRMATION}.png")
+PICTURES = (results.PARETO, results.SCHEDULE, f"{record.CONFIRMATION}.png")
 STATUS = {  # MLflow's word for a state; the tag sweeper.state has the exact one
     "FINISHED": "FINISHED",
     "PRUNED": "KILLED",
@@ -67,6 +70,7 @@ class Runs:
         self._store, self._ledger, self._folder = store, store.ledger, folder
         self._system_metrics, self._live = system_metrics, live
         self._attempts: dict[int, _Attempt] = {}  # the last one of each trial
+        self._segments: dict[tuple[int, int], str] = {}  # of a population by member and segment: run IDs
         self._sweep: SweepStarted
         self._parent: str  # the sweep's run
 
@@ -117,6 +121,9 @@ class Runs:
         whole = self._ledger.has(event.trial, event.attempt)
         run_id = self._ledger.get(event.trial, event.attempt) if whole else self._open(event)
         self._attempts[event.trial] = _Attempt(event.attempt, run_id, self._folder / event.folder, whole)
+        place = lineage.of(event.params)
+        if place:
+            self._segments[place.member, place.segment] = run_id
 
     def _open(self, event: TrialStarted) -> str:
         tags = {
@@ -126,9 +133,20 @@ class Runs:
         } | self._tags(event.command)
         retry = f" retry {event.attempt}" if event.attempt else ""
         name = f"trial {event.trial}{retry} of {self._sweep.sweep}"  # narrow columns show its beginning
+        place = lineage.of(event.params)
+        if place:
+            name = f"member {place.member} segment {place.segment}, {name}"
+            tags |= self._lineage(place)
         run_id = self._store.open(event.trial, event.attempt, name, event.time, tags)
         self._store.log(run_id, params=event.params)
         return run_id
+
+    def _lineage(self, place: Place) -> dict[str, Any]:
+        """The tags of a segment, whose run is nested in that of the segment which it goes on from."""
+        tags = {"sweeper.member": place.member, "sweeper.segment": place.segment, ROOT: self._parent}
+        if place.before not in self._segments:
+            return tags
+        return tags | {"sweeper.parent": place.parent, "mlflow.parentRunId": self._segments[place.before]}
 
     def _end_trial(self, event: TrialEnded) -> None:
         attempt = self._attempts[event.trial]

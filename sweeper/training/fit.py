@@ -24,6 +24,7 @@ from sweeper.training.checkpoint import Checkpoint
 from sweeper.training.judged import Judged
 from sweeper.training.pipeline import Batches
 from sweeper.training.program import Program
+from sweeper.training.segment import Segment
 from sweeper.training.trainer import Trainer, direction
 
 _log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Fitted:
     metrics: Metrics  # of the best epoch
     stopped: bool  # by `report`
     epoch_seconds: float | None  # the median; None where all epochs are of an earlier attempt
+    end: Checkpoint | None  # of a segment: what the next one goes on from
 
 
 def reset(seed: int, precision: str) -> None:
@@ -70,26 +72,35 @@ def fit(
     report: Report,
     saved: Checkpoint | None = None,
     save: Callable[[Checkpoint], None] | None = None,
+    segment: Segment | None = None,
 ) -> Fitted:
     """Trains from where the program stands to the best epoch by `metric`, and some beyond it.
 
     saved: where an earlier attempt ended. Its epochs are reported again, not trained.
     save: hears at the end of an epoch how to go on, every `trainer.checkpoint` seconds.
-    Raises: Diverged if the loss becomes infinite or NaN.
+    segment: trains its epochs only, of which one is the best.
+    Raises: Diverged if the loss becomes infinite or NaN, ConfigError if the segment's parent is another network.
     """
     judged = Judged(program, batches.train)
-    epochs = _Epochs(program, judged, trainer, metric, report)
-    keeper = []
+    epochs = _Epochs(program, judged, trainer, metric, report, segment.first if segment else 0)
+    keeper: list[keras.callbacks.Callback] = []
     if save and trainer.checkpoint is not None:
         keeper.append(_Checkpoints(program, epochs, trainer.checkpoint, save))
+    ending = _Ending(program, epochs)
+    if segment:
+        keeper.append(ending)
     if saved and _restored(saved, program):
         epochs.repeat(saved)
+        ending.state = saved
+    elif segment and segment.parent:
+        segment.check(_restored(segment.parent, program))
+        epochs.repeat(segment.parent)
     if not epochs.over:
         program.model.fit(
             batches.train(epochs.trained * batches.steps),
             validation_data=batches.validation,
             initial_epoch=epochs.trained,
-            epochs=trainer.epochs,
+            epochs=segment.last if segment else trainer.epochs,
             steps_per_epoch=batches.steps,
             callbacks=[judged, epochs, *keeper],
             shuffle=False,
@@ -98,13 +109,16 @@ def fit(
     value, weights = epochs.best[metric], epochs.best_weights
     seconds = epochs.seconds[1:] or epochs.seconds  # the first one is traced
     epoch_seconds = float(np.median(seconds)) if seconds else None
-    return Fitted(value, weights, epochs.best_epoch, epochs.trained, epochs.best, epochs.stopped, epoch_seconds)
+    return Fitted(
+        value, weights, epochs.best_epoch, epochs.trained, epochs.best, epochs.stopped, epoch_seconds, ending.state
+    )
 
 
 class _Epochs(keras.callbacks.Callback):
     """Hears every step and epoch of a training; remembers the best epoch and decides when to stop."""
 
-    def __init__(self, program: Program, judged: Judged, trainer: Trainer, metric: str, report: Report):
+    def __init__(self, program: Program, judged: Judged, trainer: Trainer, metric: str, report: Report, inherited: int):
+        """inherited: epochs that others have trained; none of them is the best."""
         super().__init__()
         self.best: Metrics = {}
         self.best_epoch = 0  # from 1
@@ -115,6 +129,7 @@ class _Epochs(keras.callbacks.Callback):
         self.over = False
         self._optimizer = program.optimizer
         self._judged = judged
+        self._inherited = inherited
         self._metric = metric
         self._patience = math.inf if trainer.patience is None else trainer.patience
         self._patience_metric = trainer.patience_metric or metric
@@ -151,12 +166,15 @@ class _Epochs(keras.callbacks.Callback):
 
     def _hear(self, metrics: Metrics) -> None:
         self.curve.append(metrics)
+        stopped = self._report(self.trained, metrics[self._metric], metrics)
+        if self.trained <= self._inherited:
+            return
         if _is_better(self._metric, metrics[self._metric], self.best.get(self._metric, math.nan)):
             self.best, self.best_epoch = metrics, self.trained
         watched = metrics[self._patience_metric]
         if _is_better(self._patience_metric, watched, self._farthest[0]):
             self._farthest = watched, self.trained
-        self.stopped = self._report(self.trained, metrics[self._metric], metrics)
+        self.stopped = stopped
         self.over = self.stopped or self.trained - self._farthest[1] >= self._patience
 
     def _refuse_divergence(self, loss: float) -> None:
@@ -178,14 +196,35 @@ class _Checkpoints(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Metrics | None = None) -> None:
         if self._epochs.over or time.monotonic() - self._saved_at < self._seconds:
             return
-        network, optimizer = (
-            [variable.numpy() for variable in owner.variables] for owner in (self._program.net, self.model.optimizer)
-        )
         try:
-            self._save(Checkpoint(self._epochs.curve, network, optimizer, self._epochs.best_weights))
+            self._save(_state(self._program, self._epochs))
         except OSError as error:  # a full disk: no reason to end a training
             _log.warning("The training goes on, but could not go on from here if it were killed: %s", error)
         self._saved_at = time.monotonic()
+
+
+class _Ending(keras.callbacks.Callback):
+    """Holds the state after the last epoch: when it ends, Keras puts an optimizer's averages in place of the weights.
+
+    Comes after `epochs`.
+    """
+
+    def __init__(self, program: Program, epochs: _Epochs):
+        super().__init__()
+        self.state: Checkpoint | None = None
+        self._program, self._epochs = program, epochs
+
+    def on_epoch_end(self, epoch: int, logs: Metrics | None = None) -> None:
+        if epoch + 1 == self.params["epochs"]:
+            self.state = _state(self._program, self._epochs)
+
+
+def _state(program: Program, epochs: _Epochs) -> Checkpoint:
+    """At the end of an epoch."""
+    network, optimizer = (
+        [variable.numpy() for variable in owner.variables] for owner in (program.net, program.model.optimizer)
+    )
+    return Checkpoint(epochs.curve, network, optimizer, epochs.best_weights)
 
 
 def _restored(saved: Checkpoint, program: Program) -> bool:

@@ -15,13 +15,14 @@ from sweeper.data import Dataset
 from sweeper.errors import ConfigError, DataError
 from sweeper.files import costs, file_costs
 from sweeper.files.card import Card
-from sweeper.records import plain
+from sweeper.records import lineage, plain
 from sweeper.records.events import Metrics, Report
 from sweeper.records.record import CONFIG, MODEL
 from sweeper.search import asked
 from sweeper.secret import without_credentials
-from sweeper.training import answers, checkpoint, instances, objectives, origin, size
+from sweeper.training import answers, checkpoint, instances, objectives, origin, segment, size
 from sweeper.training.schedule import Schedule
+from sweeper.training.segment import Segment
 from sweeper.training.trainer import AUTO, PRECISIONS, Trainer
 
 if TYPE_CHECKING:
@@ -66,13 +67,16 @@ def run(
     kept: dict[str, Any] | None = None,
     test: bool = False,
     allow: Sequence[str] = (),
+    sweep: Path | None = None,
 ) -> TrialResult:
     """Trains the network that `cfg` describes; writes config.yaml into `folder` and, if not stopped, the network.
 
     kept: what this process keeps from trial to trial; the next one in it trains faster.
     test: judges the network on the test images too, which nothing that chooses may know: not for a search.
     allow: what `cfg` may call, beside what the command line allows.
-    Raises: ConfigError for a value that cannot train, DataError from the data set, Diverged if the loss explodes.
+    sweep: the folder of the sweep, where the states of a population lie.
+    Raises: ConfigError for a value that cannot train, DataError from the data set or a population, Diverged if the
+        loss explodes.
     """
     check(cfg)
     optimized = objectives.names(cfg.optimized_metric)
@@ -80,6 +84,7 @@ def run(
     trainer = instances.make(cfg, "trainer", allow)
     folder.mkdir(parents=True, exist_ok=True)
     saved = checkpoint.read(folder) if is_of(cfg, folder) else None  # by an attempt whose process died
+    part = segment.of(cfg, sweep)
     (folder / CONFIG).write_text(as_text(cfg), encoding="utf-8")
     import sweeper.training.lean  # noqa: F401  TensorFlow starts here
     from sweeper.training import fit, views
@@ -91,8 +96,9 @@ def run(
     origin.write(folder, origin.here(data, cfg))
     programs = Programs() if kept is None else kept.setdefault("programs", Programs())
     program = programs.take(structure(cfg, start, allow), start.parts, batches.steps)
-    told, save = _told_to(start.schedule, program.rates, report), partial(checkpoint.write, folder)
-    fitted = fit.fit(program, batches, trainer, metric, told, saved, save)
+    own = _without_inherited(report, part) if part else report
+    told, save = _told_to(start.schedule, program.rates, own), partial(checkpoint.write, folder)
+    fitted = fit.fit(program, batches, trainer, metric, told, saved, save, part)
     net.set_weights(fitted.weights)
 
     words = {group: instances.word(cfg[group]) for group in ("model", "dataset")}
@@ -121,6 +127,9 @@ def run(
     if test and not fitted.stopped:
         facts |= answers.evaluate(used, data.test, data).metrics
     facts |= {"epochs": fitted.epochs, "best_epoch": fitted.best_epoch} | fitted.metrics
+    if part:
+        part.leave(sweep, fitted.end)
+        facts[lineage.SCORE] = fitted.end.curve[-1][metric]
     return TrialResult(tuple(float(facts[name]) for name in optimized), facts)
 
 
@@ -203,6 +212,11 @@ def _chosen(cfg: DictConfig, trainer: Trainer, program: Program) -> dict[str, An
     """What `auto` became, as facts."""
     became = {"precision": trainer.precision, "steps_per_execution": program.model.steps_per_execution}
     return {key: value for key, value in became.items() if cfg.trainer.get(key) == AUTO}
+
+
+def _without_inherited(report: Report, segment: Segment) -> Report:
+    """A report of the segment's own epochs."""
+    return lambda epoch, value, metrics: epoch > segment.first and report(epoch, value, metrics)
 
 
 def _told_to(schedule: Schedule, rates: Rates, report: Report) -> Report:

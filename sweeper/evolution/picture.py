@@ -1,0 +1,50 @@
+"""The schedule that a population found as a picture: the line of the best network before the lives of all members."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sweeper import text
+from sweeper.evolution.found import Found
+from sweeper.training.pictures import BLUE, GRAY, RED, WIDE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH, HEIGHT = 8.0, 2.2  # inches, of one hyperparameter
+
+
+def draw(found: Found) -> Figure:
+    """A hyperparameter a panel, by epochs."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((WIDTH, HEIGHT * len(found.keys) + 0.4), layout="constrained")
+    panels = figure.subplots(len(found.keys), sharex=True, squeeze=False)[:, 0]
+    for axis, key, name in zip(panels, found.keys, text.names(found.keys), strict=True):
+        wide = is_wide(found, key)
+        for life in found.members:
+            steps = found.steps(life, key)
+            axis.plot(steps.epochs, _shown(steps.values), color=GRAY, alpha=0.4, linewidth=1)
+        copies = found.copies(key)
+        axis.scatter(copies.epochs, _shown(copies.values), s=14, color=RED, alpha=0.6, label="copied another member")
+        best = found.steps(found.best, key)
+        axis.plot(best.epochs, _shown(best.values), color=BLUE, linewidth=2.5, label="to the best network")
+        axis.set_ylabel(name)
+        axis.set_yscale("log" if wide else "linear")
+        axis.spines[["top", "right"]].set_visible(False)
+    panels[-1].set_xlabel("epoch")
+    panels[-1].xaxis.get_major_locator().set_params(integer=True)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False)
+    return figure
+
+
+def is_wide(found: Found, key: str) -> bool:
+    """Its values spread over orders of magnitude."""
+    values = [trial.params.get(key) for trial in found.all]
+    are_numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return are_numbers and min(values) > 0 and max(values) > WIDE * min(values)
+
+
+def _shown(values: list) -> list:
+    """Categories by their names."""
+    return [value if type(value) in (int, float) else str(value) for value in values]
