@@ -70,7 +70,7 @@ def recorded(sweep: Sweep) -> dict[str, Descriptor]:
         node = config["hydra"]["sweeper"]["sampler"]
         if node["_target_"] != _SAIL:
             return {}
-        return {name: _descriptor(name, node["descriptors"][name]) for name in node["axes"]}
+        return {name: _descriptor(name, node["descriptors"][name]) for name in node.get("axes") or node["descriptors"]}
     except (ConfigError, OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}  # somebody has changed it, or another version wrote it
 

@@ -15,7 +15,7 @@ hydra:
       seed: ${{oc.select:seed,null}}
       descriptors: {descriptors}
 """
-OWN = "{latency: {low: 0.1, high: 10, bins: 3}, parameters: {low: 1e3, high: 1e7, bins: 6, log: true}}"
+OWN = "{latency_ms: {low: 0.1, high: 10, bins: 3}, parameters: {low: 1e3, high: 1e7, bins: 6, log: true}}"
 PARAMETERS = Descriptor("parameters", 1e3, 1e7, 6, True)
 
 
@@ -74,9 +74,9 @@ def test_bins_are_as_many_as_can_be_drawn(bins, recorded):
     [
         ("parameters", "parameters"),
         ("mflops", "mflops (millions an image)"),
-        ("latency", "latency (ms an image)"),
-        ("onnx_latency", "onnx_latency (ms an image)"),
-        ("tflite_int8_size", "tflite_int8_size (bytes)"),
+        ("latency_ms", "latency_ms (an image)"),
+        ("onnx_latency_ms", "onnx_latency_ms (an image)"),
+        ("tflite_int8_kb", "tflite_int8_kb"),
     ],
 )
 def test_a_fact_is_titled_with_its_unit(fact, title):
