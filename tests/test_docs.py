@@ -31,6 +31,7 @@ NOT_TYPED = {  # how a command begins: why
     "python -m sweeper -m hparams=search hydra.sweeper.n_trials=500 hydra.sweeper.deadline=18:30": (
         "it may be half past six: engine/test_limits.py"
     ),
+    "python -m sweeper verify": "of two trials nothing is expected: commands/test_verify.py",
     "python -m sweeper plan": "a minute or two on two free cores: commands/test_plan.py",
 }
 SHORT = "dataset.train_size=100 trainer.epochs=1 hydra.sweeper.n_trials=2"  # behind each command that trains
