@@ -17,8 +17,9 @@ NAME = "report.html"
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.description = (
-        "Writes a sweep, or a single training, as one page for the browser: leaderboard, history, importance of the "
-        "parameters, learning curves, the best network, failures and commands. It needs no network."
+        "Writes a sweep, or a single training, as one page for the browser: leaderboard, history, the best of each "
+        "size, importance of the parameters, learning curves, the best network, failures and commands. It needs no "
+        "network."
     )
     parser.add_argument("--sweep", metavar="ID", help="the name of its folder, or a path (default: the latest one)")
     parser.add_argument("--out", metavar="FILE", type=Path, help=f"default: {NAME} in the folder of the sweep")

@@ -34,8 +34,8 @@ def training(overrides: Iterable[str]) -> str:
 
 
 def resuming(typed: str, sweep: str, key: str = "hydra.sweeper.resume") -> str:
-    """The command that was typed, to go on with this sweep. key: names it."""
-    named = ("hydra.sweeper.resume=", "hydra.sweep.dir=", "hydra.run.dir=")
+    """The command that was typed, to go on with this sweep, whose study holds what was enqueued. key: names it."""
+    named = ("hydra.sweeper.resume=", "hydra.sweeper.enqueue=", "hydra.sweep.dir=", "hydra.run.dir=")
     kept = (word for word in _split(typed) if not word.startswith(named))
     return _joined(kept, [f"{key}={sweep}"])
 

@@ -93,9 +93,8 @@ def of(
     holders = np.where(archive.holders >= 0, np.array(numbers)[archive.holders], -1)
     scores = np.where(archive.holders >= 0, sign * archive.scores, np.nan)
     if len(sweep.finished) >= FEWEST:
-        ordered = sorted(
-            telling, key=lambda trial: trial.state != "FINISHED"
-        )  # so that some of these are among the few
+        # Finished ones first: some of them shall be among the few.
+        ordered = sorted(telling, key=lambda trial: trial.state != "FINISHED")
         few = _study(sweep, ordered[:: math.ceil(len(ordered) / ENOUGH)], by_trial)
         expected = _expected(sampler, study, few, sign, seed)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from yaml import YAMLError
 
 from sweeper.errors import ConfigError
 from sweeper.records import record
-from sweeper.records.record import Sweep
+from sweeper.records.record import Sweep, Trial
 from sweeper.sail.descriptor import Descriptor
 
 NAMES = ("parameters", "mflops")
@@ -36,8 +36,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def of(sweep: Sweep, by: Sequence[str] | None = None, bins: int | None = None) -> list[Descriptor]:
-    """by: facts. An axis that the sampler of the sweep had is cut as there, with other `bins` if they are given, unless
-    all trials lie beyond its ends.
+    """by: facts. Those that the sampler of the sweep had are cut as there, with other `bins` if they are given, unless
+    all trials lie beyond their ends.
 
     Raises: ConfigError if `bins` are none.
     """
@@ -45,12 +45,19 @@ def of(sweep: Sweep, by: Sequence[str] | None = None, bins: int | None = None) -
         raise ConfigError(f"--bins {bins}: give a number from 1 to {MOST}.")
     own = recorded(sweep)
     names = by or tuple(own) or NAMES
-    return [_own(sweep, own.get(name), bins) or spanning(sweep, name, bins or BINS) for name in names]
+    used = [axis for name, axis in own.items() if name in names]
+    if not any(_covers(used, trial) for trial in sweep.ranked()):
+        own = {}
+    return [
+        replace(own[name], bins=bins or own[name].bins) if name in own else spanning(sweep, name, bins or BINS)
+        for name in names
+    ]
 
 
 def spanning(sweep: Sweep, name: str, bins: int) -> Descriptor:
     """An axis over what the finished trials tell, logarithmic where they differ tenfold."""
-    numbers = _told(sweep, name)
+    told = (trial.number_of(name) for trial in sweep.finished)
+    numbers = [number for number in told if number is not None]
     low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
     log = low > 0 and high >= 10 * low
     return Descriptor(name, low, high if high > low else low + 1, bins, log)
@@ -82,13 +89,7 @@ def _descriptor(name: str, axis: Mapping[str, Any]) -> Descriptor:
     return Descriptor(name, float(axis["low"]), float(axis["high"]), bins, log)
 
 
-def _own(sweep: Sweep, axis: Descriptor | None, bins: int | None) -> Descriptor | None:
-    if axis is None or not any(axis.low <= number <= axis.high for number in _told(sweep, axis.name)):
-        return None
-    return replace(axis, bins=bins or axis.bins)
-
-
-def _told(sweep: Sweep, name: str) -> list[float]:
-    """By the finished trials."""
-    numbers = (trial.number_of(name) for trial in sweep.finished)
-    return [number for number in numbers if number is not None]
+def _covers(axes: Iterable[Descriptor], trial: Trial) -> bool:
+    """Whether the trial lies between their ends."""
+    numbers = ((axis, trial.number_of(axis.name)) for axis in axes)
+    return all(number is not None and axis.low <= number <= axis.high for axis, number in numbers)

@@ -97,6 +97,11 @@ def test_the_resuming_command_names_the_sweep_once_and_no_password():
     assert words[3:] == ["-m", "x=1,2", "hydra.sweeper.storage=mysql://***@db/study", "hydra.sweeper.resume=monday"]
 
 
+def test_what_was_enqueued_is_in_the_study_and_not_in_the_resuming_command():
+    typed = "python -m sweeper -m x=1,2 'hydra.sweeper.enqueue=[{x: 1}]'"
+    assert shlex.split(command.resuming(typed, "monday"))[3:] == ["-m", "x=1,2", "hydra.sweeper.resume=monday"]
+
+
 def test_a_single_training_goes_on_by_its_folder():
     typed = "python -m sweeper 'model.name=my net' hydra.run.dir=outputs/there"
     words = shlex.split(command.resuming(typed, "outputs/monday", "hydra.run.dir"))

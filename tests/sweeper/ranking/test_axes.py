@@ -58,9 +58,10 @@ def test_of_another_sampler_or_of_what_makes_no_sense_it_has_those_of_what_netwo
     assert axes.of(sweep) == [axes.spanning(sweep, name, axes.BINS) for name in axes.NAMES]
 
 
-def test_an_axis_that_all_trials_lie_beyond_spans_what_they_tell(recorded):
-    sweep = recorded("{parameters: {low: 1, high: 2}}")
-    assert axes.of(sweep) == [axes.spanning(sweep, "parameters", axes.BINS)]
+def test_axes_that_all_trials_lie_beyond_span_what_they_tell(recorded):
+    sweep = recorded("{parameters: {low: 1, high: 2}, mflops: {low: 1e-3, high: 1e6}}")
+    assert axes.of(sweep) == [axes.spanning(sweep, name, axes.BINS) for name in ("parameters", "mflops")]
+    assert axes.of(sweep, ["mflops"]) == [Descriptor("mflops", 1e-3, 1e6)]
 
 
 @pytest.mark.parametrize("bins", [0, 51])

@@ -1,6 +1,8 @@
 """Trials that the user wants first."""
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from sweeper.errors import ConfigError
@@ -46,3 +48,26 @@ def test_nothing_wanted_is_nothing_enqueued():
 def test_a_value_that_cannot_be_drawn_is_named_with_those_that_can(values, complaint):
     with pytest.raises(ConfigError, match=complaint):
         enqueue.read([values], SPACE)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"x": 1e-05, "y": -0.1, "z": 3, "big": 1e22},
+        {"hparams.lr": 0.1 + 0.2, "model.filters": 7, "+hill": "wide"},
+        {"flag": True, "none": None, "text": "true", "number": "1e-3", "empty": ""},
+        {"name": "it's, {a}: [b]", "list": "[1,2]", "quoted": "'a'", "back": "a\\b", "path": "a/b c"},
+    ],
+)
+def test_what_is_typed_for_trials_is_read_as_them(values):
+    line = enqueue.override([values, {"x": 0.5}])
+    parsed = OverridesParser.create().parse_override(line)
+    config = OmegaConf.create({})
+    OmegaConf.update(config, "enqueue", parsed.value())
+    found = OmegaConf.to_container(config.enqueue)
+    assert found == [values, {"x": 0.5}]
+    assert [type(value) for value in found[0].values()] == [type(value) for value in values.values()]
+
+
+def test_of_no_trials_nothing_is_typed():
+    assert enqueue.override([]) == "hydra.sweeper.enqueue=[]"
