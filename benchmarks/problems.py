@@ -73,7 +73,7 @@ def columns(trials: Trials, names: Sequence[str]) -> np.ndarray:
 
 
 def arm() -> Problem:
-    """Six joints of a planar arm (Cully et al. 2015): the evener it bends the better, the map is of where its hand is."""
+    """Six joints of a planar arm (Cully et al. 2015): bent evenly is best, the map is of where its hand is."""
     joints = [f"joint_{number}" for number in range(6)]
 
     def hand(trials: Trials) -> np.ndarray:
