@@ -1,8 +1,9 @@
 """SAIL as a sampler of Optuna's: asks for the trials that promise most for the map, not only for its best cell.
 
 Source: Gaier, Asteroth and Mouret 2018, Data-efficient design exploration through surrogate-assisted illumination,
-arXiv:1806.05865. There the next trials are drawn evenly from the acquisition map (selection="sobol"); here by how much
-each is expected to improve on the elite of its cell (selection="gain").
+arXiv:1806.05865. There the next trials are drawn evenly from the acquisition map (selection="sobol"); here they are those
+that are expected to improve most on the elite of their cell (selection="gain"). Drawn in proportion to that instead, maps
+were worse after 50 and 100 trials on all problems of benchmarks/illuminate.py.
 """
 
 from __future__ import annotations
@@ -189,10 +190,9 @@ class SAILSampler(BaseSampler):
             nearest = ((here[None] - wanted[:, None]) ** 2).sum(axis=2).argmin(axis=1) if len(cells) else []
             return genes[np.unique(nearest)] if len(cells) else genes
         mean, deviation = model.value.predict_with_deviation(features)
-        gain = _expected_improvement(mean, deviation, self._floors(known)[cells])
-        chances = gain / gain.sum() if gain.sum() > 0 else np.full(len(gain), 1 / max(1, len(gain)))
-        count = min(count, int((chances > 0).sum()))
-        return genes[rng.choice(len(genes), count, replace=False, p=chances)] if count else genes[:0]
+        gain = _expected_improvement(mean, deviation, self._floors(known)[cells]) * model.landing(features, cells)
+        most = np.argsort(-gain, kind="stable")[:count]
+        return genes[most[gain[most] > 0]][::-1]
 
     def _floors(self, known: Told) -> np.ndarray:
         """(cells,) what a trial in each cell has to beat: its elite, or the worst of all where it is empty."""
