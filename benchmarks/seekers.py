@@ -51,7 +51,7 @@ def sail(problem: Problem, seed: int, *, observed: bool = False, **settings: Any
     axes = [replace(axis, fn=None) if observed else axis for axis in problem.descriptors]
     genome = problem.genome
     space = {"search_space": genome.dimensions, "deciding": genome.deciding, "active": genome.active}
-    return SAILSampler(axes, seed=seed, **space | settings)
+    return SAILSampler(axes, batch_size=2, seed=seed, **space | settings)  # as hydra/sweeper/sampler=sail has it
 
 
 OPTUNA: dict[str, Callable[[Problem, int], BaseSampler]] = {
