@@ -1,9 +1,9 @@
 """SAIL as a sampler of Optuna's: asks for the trials that promise most for the map, not only for its best cell.
 
 Source: Gaier, Asteroth and Mouret 2018, Data-efficient design exploration through surrogate-assisted illumination,
-arXiv:1806.05865. There the next trials are drawn evenly from the acquisition map (selection="sobol"); here they are those
-that are expected to improve most on the elite of their cell (selection="gain"). Drawn in proportion to that instead, maps
-were worse after 50 and 100 trials on all problems of benchmarks/illuminate.py.
+arXiv:1806.05865. There the next trials are drawn evenly from the acquisition map (selection="sobol"); here they are the
+ones that are expected to improve most on the elite of their cell (selection="gain"). Drawn in proportion to that they
+made worse maps, after 50 and 100 trials, of all problems of benchmarks/illuminate.py.
 """
 
 from __future__ import annotations
