@@ -8,9 +8,9 @@ Coverage: filled cells, as a share of those that the reference fills. Best value
 the highest. Seconds are the processor's, one thread, for asking and telling, of the last 20 trials.
 
 Samplers of Optuna's and SAIL are as they come, NSGA-II with a population of 20 and with a further objective for each
-descriptor, the less the better. pyribs' emitters begin in the middle of the space, and have the best settings of many.
-A prediction map is evaluated truly, cell by cell, which no other search has: that takes evaluations that its own column
-counts.
+descriptor, the less the better. pyribs' emitters of CMA begin in the middle of the space; its settings are the best of
+many. SAIL knows the descriptors of hyperparameters, unless they are `learned`. A prediction map, which no other search
+has, is evaluated truly, cell by cell: that takes the evaluations more that its table counts.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from seekers import MAP_ELITES, NAMES, OURS, PEERS, Prediction, Search, search
 FAR = 10  # times as many evaluations, for MAP-Elites to come as far as SAIL
 LATEST = 20  # trials
 AHEAD, FEWER, COVERED, SECONDS = 0.15, 5, 0.95, 0.1  # the goals
-COLOURS = dict(zip(NAMES, ("#4c78a8", "#72b7b2", "#9ecae9", "#b279a2", "#9d9d9d", "#bab0ac", "#eeca3b"), strict=False))
+COLOURS = dict(zip(NAMES, ("#4c78a8", "#72b7b2", "#9ecae9", "#b279a2", "#9d9d9d", "#54a24b", "#eeca3b"), strict=False))
 COLOURS |= {MAP_ELITES: "#e45756", "CMA-ME": "#f58518", "CMA-MAE": "#ff9da6"}
 
 Task = tuple[str, str, int]  # problem, who searches, seed
@@ -158,7 +158,7 @@ def draw(by_problem: dict[str, dict[str, list[Course]]], count: int, out: Path) 
         axes.grid(axis="y", alpha=0.3)
     panels[0].set_ylabel("QD-score, of the reference's")
     figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, loc="outside right center", fontsize="small")
-    figure.savefig(out, dpi=100)
+    figure.savefig(out, dpi=75)
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 
 Source: Gaier, Asteroth and Mouret 2018, Data-efficient design exploration through surrogate-assisted illumination,
 arXiv:1806.05865. There the next trials are drawn evenly from the acquisition map (selection="sobol"); here they are the
-ones that are expected to improve most on the elite of their cell (selection="gain"). Drawn in proportion to that they
-made worse maps, after 50 and 100 trials, of all problems of benchmarks/illuminate.py.
+ones that are expected to improve most on the elite of their cell (selection="gain"). Drawn in proportion to that, they
+made worse maps, after 50 trials, of all problems of benchmarks/illuminate.py.
 """
 
 from __future__ import annotations
