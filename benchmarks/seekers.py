@@ -135,7 +135,7 @@ def _cma(archive: Any, seed: int, **settings: Any) -> Any:
 
 _ME = {"ranker": "2imp", "sigma0": 0.2, "batch_size": 5}
 _MAE = {"ranker": "imp", "selection_rule": "mu", "restart_rule": "basic", "sigma0": 0.5, "batch_size": 10}
-# An emitter, and settings of the archive that leads it. Deviations, batches and learning rate are those of 49 tried
+# An emitter, and settings of the archive that leads it. Deviations, batches and learning rate are those of 57 tried
 # that were best at 200 evaluations in the mean of the four problems.
 RIBS: dict[str, tuple[Callable[[Any, int], Any], dict[str, float]]] = {
     MAP_ELITES: (_map_elites, {}),
