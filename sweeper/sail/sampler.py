@@ -1,8 +1,7 @@
 """SAIL as a sampler of Optuna's: asks for the trials that promise most for the map, not only for its best cell.
 
 Source: Gaier, Asteroth and Mouret 2018, Data-efficient design exploration through surrogate-assisted illumination,
-arXiv:1806.05865. There the next trials are drawn evenly from the acquisition map (selection="sobol"); here by how much
-each is expected to improve on the elite of its cell (selection="gain").
+arXiv:1806.05865; which trials are next, see `selection`.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """Which candidates of an acquisition map are trained next.
 
-By how much each is expected to improve on the elite of its cell ("gain"), or evenly over the map ("sobol"), which is
-the way of Gaier, Asteroth and Mouret 2018, arXiv:1806.05865.
+Those that are expected to improve most on the elite of their cell ("gain"), or evenly over the map ("sobol"), which is
+the way of Gaier, Asteroth and Mouret 2018, arXiv:1806.05865. Drawn in proportion to their gain they made worse maps,
+after 50 and 100 trials, of all problems of benchmarks/illuminate.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -23,7 +24,7 @@ from sweeper.sail.told import Told
 # Hyperparameters of a trial -> the descriptors that are known of it without a training, but take a moment to find out.
 Costs = Callable[[Mapping[str, Any]], Mapping[str, float]]
 WAYS = ("gain", "sobol")
-_TRIES = 4  # candidates that are asked for their costs, for each that is wanted
+_TRIES = 3  # candidates that are asked for their costs, for each that is wanted
 _SAME = 1e-9  # squared distance of features below which two trials are one
 
 
@@ -72,23 +73,24 @@ class Selection:
     def _promising(
         self, cells: np.ndarray, genes: np.ndarray, known: Told, model: Surrogate, rng: np.random.Generator
     ) -> Iterator[Candidate]:
-        """Drawn by the improvement that each is expected to bring to its cell.
+        """Those first that are expected to improve their cells most.
 
-        Where the costs put a candidate into another cell than evolution did, it is taken with the share of its chance
-        that is left there (rejection sampling).
+        Where costs are to be had, some more are asked for theirs, and put into the cells where they really are.
         """
-        mean, deviation = model.value.predict_with_deviation(model.genome.features(genes))
         floors = self._floors(known, model)
-        gain = _expected_improvement(mean, deviation, floors[cells])
-        if not gain.any():
-            gain = np.ones(len(gain))
-        order = rng.choice(len(genes), np.count_nonzero(gain), replace=False, p=gain / gain.sum())
-        for place in order[: _TRIES * self.batch_size]:
-            candidate = self._priced(genes[place], model)
-            cell = _cell(candidate, model)
-            left = _expected_improvement(mean[place], deviation[place], floors[cell]) if cell >= 0 else 0.0
-            if cell == cells[place] or rng.random() * gain[place] < left:
-                yield candidate
+
+        def gains(genes: np.ndarray, cells: np.ndarray, costs: Collection[str] = ()) -> np.ndarray:
+            features = model.genome.features(genes)
+            mean, deviation = model.value.predict_with_deviation(features)
+            return _expected_improvement(mean, deviation, floors[cells]) * model.landing(features, cells, costs)
+
+        most = _descending(gains(genes, cells))
+        if self.costs is None:
+            return map(Candidate, genes[most])
+        priced = [self._priced(genes[place], model) for place in most[: _TRIES * self.batch_size]]
+        inside = [(one, cell) for one in priced if (cell := _cell(one, model)) >= 0]
+        gain = [gains(one.genes[None], np.array([cell]), one.costs)[0] for one, cell in inside]
+        return (inside[place][0] for place in _descending(np.array(gain)))
 
     def _priced(self, genes: np.ndarray, model: Surrogate) -> Candidate:
         costs = self.costs(model.genome.decode(genes[None])[0]) if self.costs else {}
@@ -109,6 +111,12 @@ def _cell(candidate: Candidate, model: Surrogate) -> int:
         if axis.name in candidate.costs:
             scaled[0, place] = axis.scaled(candidate.costs[axis.name])
     return int(descriptor.cells(model.descriptors, scaled)[0])
+
+
+def _descending(gain: np.ndarray) -> np.ndarray:
+    """Places of those that are any, the largest first."""
+    places = np.argsort(-gain, kind="stable")
+    return places[gain[places] > 0]
 
 
 def _expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: np.ndarray) -> np.ndarray:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 
 from sweeper.sail import descriptor, gaussian_process
 from sweeper.sail.descriptor import Descriptor
@@ -44,6 +45,20 @@ class Surrogate:
             for axis in self.descriptors
         ]
         return np.stack(axes, axis=1)
+
+    def landing(self, features: np.ndarray, cells: np.ndarray, known: Collection[str] = ()) -> np.ndarray:
+        """Probabilities that trials are in the cells that they are expected in. (n, features), (n,) -> (n,)
+
+        known: descriptors that leave no doubt.
+        """
+        chance = np.ones(len(cells))
+        places = np.unravel_index(cells, descriptor.shape(self.descriptors))
+        for axis, place in zip(self.descriptors, places, strict=True):
+            if axis.name in self.observed and axis.name not in known:
+                mean, deviation = self.observed[axis.name].predict_with_deviation(features)
+                low, high = (norm.cdf(((place + end) / axis.bins - mean) / deviation) for end in (0, 1))
+                chance = chance * (high - low)
+        return chance
 
     @property
     def kernels(self) -> Kernels:

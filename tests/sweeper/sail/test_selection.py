@@ -38,7 +38,23 @@ def test_they_are_asked_about_few_candidates_only():
     found = begun(costs=lambda params: asked.append(params) or costs(params))
     asked.clear()
     search(found, 8)  # two batches of four
-    assert 8 <= len(asked) <= 2 * 4 * 4
+    assert 8 <= len(asked) <= 2 * 3 * 4
+
+
+def test_a_candidate_is_judged_in_the_cell_that_its_costs_put_it_in():
+    """All cost what the best trial does: its cell is improved by those alone that may be better than that one."""
+    found = begun(costs=costs)
+    best = max(found.trials, key=lambda trial: trial.value)
+    same = costs(best.params)
+    sampling = sampler(exact=False, costs=lambda params: same)
+    known, model = sampling.surrogate(found)
+    rng = np.random.default_rng(0)
+    drawn = list(sampling._selection.of(sampling.illuminated(known, model, 1.0, rng), known, model, rng))
+    mean, deviation = model.value.predict_with_deviation(
+        model.genome.features(np.stack([candidate.genes for candidate in drawn]))
+    )
+    assert all(candidate.costs == {"across": same["across"], "up": same["up"]} for candidate in drawn)
+    assert (mean + 4 * deviation > best.value).all()
 
 
 def test_what_its_costs_put_beyond_the_map_is_not_trained():
