@@ -29,10 +29,12 @@ from sweeper.engine.stopping import Stopping, sigterm_as_ctrl_c
 from sweeper.engine.waiting import Waiting
 from sweeper.errors import ConfigError
 from sweeper.evolution import life
+from sweeper.evolution.life import Life
 from sweeper.evolution.population import Population
 from sweeper.records import record
 from sweeper.records.events import SweepStarted
 from sweeper.records.journal import Journal
+from sweeper.records.record import Trial
 from sweeper.search import asked, enqueue, space
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space, check
@@ -76,14 +78,7 @@ def run(
         trials = earlier.trials if earlier else ()
         searches = earlier is None or not resume.is_done(earlier, settings.n_trials)
         if searches:
-            if shared:
-                study = Population(shared, folder, enqueued=enqueued, earlier=trials)
-                Console(highlight=False).print(shared.sentence, soft_wrap=True)
-            else:
-                price = pricing and pricing.ask
-                study = Study(
-                    settings, space, folder, enqueued=enqueued, extend=extend, earlier=earlier and trials, price=price
-                )
+            study = _source(settings, space, folder, enqueued, extend, earlier and trials, shared, pricing)
             settings = replace(settings, n_trials=min(settings.n_trials, study.size or settings.n_trials))
             started = replace(started, n_trials=settings.n_trials)
         elif confirmation.is_over(folder, settings, space, config):
@@ -118,6 +113,24 @@ def run(
                 return code
         planned = confirmation.plan(folder, settings, space, config)
         return confirmation.run(planned, settings, started, slots, waiting, limits, stopping, followed)
+
+
+def _source(
+    settings: Settings,
+    space: Space,
+    folder: Path,
+    enqueued: Sequence[dict[str, Any]],
+    extend: Callable[[Any], None] | None,
+    earlier: Sequence[Trial] | None,
+    shared: Life | None,
+    pricing: Pricing | None,
+) -> Study | Population:
+    """Of the trials. shared: what the members of a population share, if trials are such. Raises: as these do."""
+    if shared is None:
+        price = pricing and pricing.ask
+        return Study(settings, space, folder, enqueued=enqueued, extend=extend, earlier=earlier, price=price)
+    Console(highlight=False).print(shared.sentence, soft_wrap=True)
+    return Population(shared, folder, enqueued=enqueued, earlier=earlier or ())
 
 
 def _searched(

@@ -60,7 +60,8 @@ def _told(sweep: Sweep, trial: Trial, budgets: Mapping[str, float]) -> Iterator[
         yield "  " + ", ".join(f"{name} {trial.facts[name]:g} of {most:g}" for name, most in budgets.items())
     name = sweeps.name(sweep.folder)
     if not lineage.of(trial.params):  # a segment of a population is never trained with other seeds
-        yield f"  {_confirmed(sweep, trial) or f'not confirmed: python -m sweeper confirm --sweep {name}'}"
+        confirm = f"python -m sweeper confirm --sweep {name} --trials {trial.number}"
+        yield f"  {_confirmed(sweep, trial) or f'not confirmed: {confirm}'}"
     if trial.model.exists():
         yield command.exporting(f"{name}/{trial.number}", sweep.started.allow)
     else:

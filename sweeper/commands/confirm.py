@@ -12,6 +12,7 @@ from sweeper.commands import again
 from sweeper.engine import resume
 from sweeper.errors import ConfigError
 from sweeper.records import record
+from sweeper.records.record import Sweep
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -26,7 +27,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         "hydra.sweeper.n_trials=0 hydra.sweeper.confirm=3 behind it."
     )
     parser.add_argument("--sweep", metavar="ID", help="the name of its folder, or a path (default: the latest)")
-    parser.add_argument("--top", metavar="N", type=int, default=3, help="trials, best first (default: 3)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--top", metavar="N", type=int, default=3, help="trials, best first (default: 3)")
+    which.add_argument("--trials", metavar="N,N", type=_numbers, help="these instead")
+    which.add_argument("--elites", action="store_true", help="instead the best of each cell of its map")
     parser.add_argument("--seeds", metavar="N", type=int, default=5, help="trainings of each (default: 5)")
     again.add_arguments(parser)
 
@@ -43,19 +47,27 @@ def run(args: Namespace) -> int:
     from sweeper.confirmation import confirmation  # Optuna starts here
     from sweeper.search import retrainings  # Optuna starts here
 
-    chosen = retrainings.candidates(sweep, args.top)
+    wanted = _elites(sweep) if args.elites else args.trials or args.top
+    chosen = retrainings.candidates(sweep, wanted)
     confirmed = record.confirmation(sweep.folder)
     if retrainings.is_complete(chosen, confirmed, args.seeds) and retrainings.is_concluded(confirmed):
         confirmation.show(sweep.folder)
         return 0
-    sys.argv[1:] = again.typed(sweep, "Confirm it", again.TRAINING, _wanted(args), args.overrides)
+    sys.argv[1:] = again.typed(sweep, "Confirm it", again.TRAINING, _words(wanted, args.seeds), args.overrides)
     app.main()
     return 0
 
 
-def _wanted(args: Namespace) -> list[str]:
-    return [
-        "hydra.sweeper.n_trials=0",
-        f"hydra.sweeper.confirm={args.top}",
-        f"hydra.sweeper.confirm_seeds={args.seeds}",
-    ]
+def _elites(sweep: Sweep) -> list[int]:
+    from sweeper.ranking import atlas, axes  # Optuna starts here
+
+    return sorted(trial.number for _, trial in atlas.of(sweep, axes.of(sweep), expects=False).elites)
+
+
+def _words(wanted: int | list[int], seeds: int) -> list[str]:
+    confirm = wanted if isinstance(wanted, int) else f"[{','.join(map(str, wanted))}]"
+    return ["hydra.sweeper.n_trials=0", f"hydra.sweeper.confirm={confirm}", f"hydra.sweeper.confirm_seeds={seeds}"]
+
+
+def _numbers(typed: str) -> list[int]:
+    return [int(number) for number in typed.split(",")]

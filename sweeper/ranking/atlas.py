@@ -63,9 +63,14 @@ class Atlas:
 
 
 def of(
-    sweep: Sweep, descriptors: Sequence[Descriptor], seed: int = 0, known: Mapping[int, Ranges] | None = None
+    sweep: Sweep,
+    descriptors: Sequence[Descriptor],
+    seed: int = 0,
+    known: Mapping[int, Ranges] | None = None,
+    *,
+    expects: bool = True,
 ) -> Atlas:
-    """known: the ranges by trial, if somebody has read them already.
+    """known: the ranges by trial, if somebody has read them already. expects: also tells what is expected.
 
     Raises: ConfigError if the sweep has several objectives, or no finished trial that tells the descriptors.
     """
@@ -92,14 +97,17 @@ def of(
     sign = 1.0 if study.direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
     holders = np.where(archive.holders >= 0, np.array(numbers)[archive.holders], -1)
     scores = np.where(archive.holders >= 0, sign * archive.scores, np.nan)
-    if len(sweep.finished) >= FEWEST:
-        # Finished ones first: some of them shall be among the few.
-        ordered = sorted(telling, key=lambda trial: trial.state != "FINISHED")
-        few = _study(sweep, ordered[:: math.ceil(len(ordered) / ENOUGH)], by_trial)
+    expected = None
+    if expects and len(sweep.finished) >= FEWEST:
+        few = _study(sweep, _spread(telling), by_trial)
         expected = _expected(sampler, study, few, sign, seed)
-    else:
-        expected = None
     return Atlas(sweep, tuple(descriptors), Archive(archive.shape, scores, holders), expected)
+
+
+def _spread(trials: Sequence[Trial]) -> list[Trial]:
+    """A few over all the sweep, finished ones among them."""
+    ordered = sorted(trials, key=lambda trial: trial.state != "FINISHED")
+    return ordered[:: math.ceil(len(ordered) / ENOUGH)]
 
 
 def _expected(sampler: SAILSampler, study: optuna.Study, few: optuna.Study, sign: float, seed: int) -> Expected | None:
@@ -115,6 +123,7 @@ def _expected(sampler: SAILSampler, study: optuna.Study, few: optuna.Study, sign
     if not cells.size:
         return None
     mean, deviation = model.value.predict_with_deviation(model.genome.features(found.genes[cells]))
+    deviation = np.hypot(deviation, model.value.noise)  # of one training
     values, deviations = (np.full(len(found.archive.scores), np.nan) for _ in range(2))
     values[cells], deviations[cells] = sign * mean, deviation
     decoded = model.genome.decode(found.genes[cells])

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from sweeper import text
 from sweeper.config import command
-from sweeper.ranking import standings, table
+from sweeper.ranking import axes, standings, table
 from sweeper.records import lineage, record, sweeps
 from sweeper.records.record import Sweep, Trial
 from sweeper.records.states import FAILURES, label
@@ -164,7 +164,8 @@ def _on_failures(sweep: Sweep) -> list[str]:
 
 def _next_commands(sweep: Sweep) -> list[str]:
     name = sweeps.name(sweep.folder)
-    commands = [f"python -m sweeper {look} --sweep {name}" for look in ("leaderboard", "report")]
+    looks = ("leaderboard", "report", *(("map",) if axes.recorded(sweep) else ()))
+    commands = [f"python -m sweeper {look} --sweep {name}" for look in looks]
     if sweep.best and sweep.best.model.exists():
         commands.append(command.exporting("best", sweep.started.allow, name))
     started = sweep.started.command

@@ -34,6 +34,11 @@ class GaussianProcess:
     _mean: float
     _deviation: float
 
+    @property
+    def noise(self) -> float:
+        """Standard deviation, in the outputs' own units, of what two equal trials differ by."""
+        return self._deviation * float(np.sqrt(self.kernel.noise))
+
     def predict(self, features: np.ndarray) -> np.ndarray:
         """(n, features) -> (n,) means."""
         return self._mean + self._deviation * (self._covariance(features) @ self._weights)

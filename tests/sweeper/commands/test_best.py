@@ -28,7 +28,7 @@ def test_without_budgets_it_is_the_first_of_the_leaderboard(sweep, typed):
     code, said = typed()
     assert not code
     assert said.startswith(f"Trial {sweep.best.number} of monday: val_accuracy ")
-    assert "not confirmed: python -m sweeper confirm --sweep monday" in said
+    assert "not confirmed: python -m sweeper confirm --sweep monday --trials " in said
 
 
 def test_it_is_the_best_of_those_that_keep_to_all_budgets(sweep, typed):

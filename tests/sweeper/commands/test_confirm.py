@@ -13,10 +13,12 @@ import pytest
 import yaml
 
 from sweeper.app import main
-from sweeper.commands import best
+from sweeper.commands import best, confirm
+from sweeper.ranking import atlas, axes
 from sweeper.records import journal, record, sweeps
 from sweeper.records.events import TrialEnded, TrialStarted
 
+from ..ranking.test_atlas import sized
 from ..watched import ONE_SLOT, X, mlflow_client, study, trials, until
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "own_project"
@@ -105,6 +107,29 @@ def test_what_was_killed_goes_on_and_more_is_added(sweep, start):
     assert code == 0, output
     assert (CONFIRM / journal.NAME).read_bytes() == before
     assert "is ahead of trial" in output
+
+
+def test_trials_can_be_named(sweep):
+    assert sweep(*LIGHT)[0] == 0
+    code, output = sweep(*LIGHT, *ANEW, *confirming("[3,1]", 2))
+    assert code == 0, output
+    assert set(pairs(record.read(CONFIRM).trials)) == {(number, seed) for number in (1, 3) for seed in (1000, 1001)}
+
+
+def test_a_new_sweep_has_no_trials_to_name(sweep):
+    code, output = sweep(*LIGHT, *confirming("[3,1]", 2))
+    assert code == 2
+    assert "hydra.sweeper.confirm=[3, 1] names trials, and a new sweep has none" in output
+    assert not Path("sweep").exists()
+
+
+def test_the_elites_of_a_map_are_named_to_the_sweep(write_sweep):
+    folder = write_sweep("monday", ("FAILED",))
+    sized(folder, 30)
+    monday = record.read(folder)
+    named = confirm._elites(monday)
+    assert set(named) == {trial.number for _, trial in atlas.of(monday, axes.of(monday)).elites}
+    assert confirm._words(named[:2], 3)[1:] == list(confirming(f"[{named[0]},{named[1]}]", 3))
 
 
 def cut(path, kind):
