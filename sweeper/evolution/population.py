@@ -26,7 +26,8 @@ from sweeper.training import checkpoint
 
 
 class Population:
-    """Nobody waits for others: a member goes on as soon as it may, the one that is behind in its life first.
+    """A member goes on as soon as half of them have ended the same segment, or else it would be compared with nobody;
+    the one that is behind in its life first. With half as many slots as members none ever waits.
 
     All that it decides is in the params of its trials, so the journal is enough to go on from.
     """
@@ -130,13 +131,18 @@ class Population:
         begun = self._begun()
         busy = {place.member for place, _ in self._running.values()}
         members = sorted(set(begun) - busy, key=lambda member: (begun[member], member))
-        return next(((member, begun[member] + 1) for member in members if self._may_go_on(member, begun[member])), None)
+        return next(((member, begun[member] + 1) for member in members if self._may_go_on(begun[member])), None)
 
-    def _may_go_on(self, member: int, segment: int) -> bool:
+    @property
+    def _quorum(self) -> int:
+        return max(2, math.ceil(self._life.method.members / 2))
+
+    def _may_go_on(self, segment: int) -> bool:
         """After that segment. One that lost its state needs another's, and waits for the first there is."""
-        if segment == self._life.segments:
-            return False
-        return segment == 0 or any(not told.is_lost for told in self._peers(segment))
+        if segment in (0, self._life.segments):
+            return segment == 0
+        peers = self._peers(segment)
+        return len(peers) >= self._quorum and any(not told.is_lost for told in peers)
 
     def _begun(self) -> dict[int, int]:
         """The last segment that each member has begun; 0: none."""

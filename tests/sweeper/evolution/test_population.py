@@ -68,13 +68,17 @@ def test_all_members_live_all_segments_and_two_states_a_member_are_the_most(tmp_
     assert set(states(tmp_path)) <= set(last)  # of a real training the last segment leaves none
 
 
-def test_nobody_waits_for_a_generation(tmp_path):
+def test_nobody_waits_for_more_than_half_of_a_generation(tmp_path):
     found = population(tmp_path)
     first = [found.ask() for _ in range(4)]
     assert not found.is_ready
     train(found, tmp_path, first[2], 0.5)
+    assert not found.is_ready  # it would be compared with nobody
+    train(found, tmp_path, first[3], 0.6)
     assert found.is_ready
-    assert place(found.ask()) == lineage.Place(2, 2, 2)
+    assert place(found.ask()) == lineage.Place(2, 2, 3)
+    assert place(found.ask()) == lineage.Place(3, 2, 3)
+    assert not found.is_ready
 
 
 def test_who_is_behind_goes_on_from_the_best_with_other_hyperparameters(tmp_path):
