@@ -17,6 +17,13 @@ from ..watched import X, events, lives, mlflow_client, slots, study, trials, unt
 RESUME = "hydra.sweeper.resume=sweep"
 LIGHT = (X, "hydra/sweeper/pruner=none")
 
+SAIL = (  # a map of what the task reports, filled from the third trial on
+    "hydra/sweeper/sampler=sail",
+    "hydra.sweeper.sampler.axes=[height]",
+    "+hydra.sweeper.sampler.descriptors.height={low: -1, high: 1, bins: 4}",
+    "hydra.sweeper.sampler.n_startup_trials=2",
+)
+
 
 def has_ended(count):
     return lambda: sum(isinstance(event, TrialEnded) for event in events()) >= count
@@ -52,8 +59,9 @@ def assert_is_whole(n_trials):
     assert not [run for run in children if run.info.status == "RUNNING"]
 
 
-def test_a_killed_sweep_goes_on_with_what_it_had_begun(start, sweep):
-    arguments = (*LIGHT, "pause=0.2", "hydra.sweeper.n_trials=6")
+@pytest.mark.parametrize("drawing", [(), SAIL], ids=["tpe", "sail"])
+def test_a_killed_sweep_goes_on_with_what_it_had_begun(start, sweep, drawing):
+    arguments = (*LIGHT, *drawing, "pause=0.2", "hydra.sweeper.n_trials=6")
     process = start(*arguments)
     until(has_ended(2))
     process.kill()
