@@ -16,9 +16,8 @@ from sweeper.records.states import OPEN
 if TYPE_CHECKING:
     from sweeper.ranking.atlas import Atlas
 
-NAME = (
-    "promises.jsonl"  # in the sweep's folder: a Promise a line, and the same once more when it was told what came of it
-)
+# In the sweep's folder: a Promise a line, and the same once more when it was told what came of it.
+NAME = "promises.jsonl"
 _SAME = 1e-5  # relative difference below which Optuna takes two numbers for the same trial's
 
 
