@@ -31,16 +31,18 @@ from sweeper.errors import ConfigError
 from sweeper.evolution import life
 from sweeper.evolution.life import Life
 from sweeper.evolution.population import Population
+from sweeper.files import file_costs
 from sweeper.records import record
 from sweeper.records.events import SweepStarted
 from sweeper.records.journal import Journal
 from sweeper.records.record import Trial
 from sweeper.search import asked, enqueue, space
+from sweeper.search.sampler import Price
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space, check
 from sweeper.search.study import Study
 from sweeper.tracking import model_log, store
-from sweeper.training import objectives
+from sweeper.training import objectives, size
 
 
 def run(
@@ -67,18 +69,23 @@ def run(
     enqueued = enqueue.read(settings.enqueue, space)[: settings.n_trials]
     extend = extension(settings, config)
     followed = store.read(config, config.hydra.runtime.choices, config.hydra.job.name)
-    slots, waiting = executor(settings), Waiting()
+    slots, waiting, pricing = executor(settings), Waiting(), None
     HydraConfig.instance().set_config(config)  # so that slots know hydra.sweeper.allow between trials, too
     work, logs = Work(context, config, task, Singleton.get_state()).pickled(), folder / "slots"
-    pricing = Pricing(work, logs, settings.executor.get("preload") or ()) if is_ours(task) else None
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(folder) if settings.resume else claim(folder)))
+        stopping = Stopping(folder)
         confirms = settings.confirm is not None
         earlier = resume.earlier(folder, started, confirms=confirms) if settings.resume else None
         trials = earlier.trials if earlier else ()
         searches = earlier is None or not resume.is_done(earlier, settings.n_trials)
         if searches:
-            study = _source(settings, space, folder, enqueued, extend, earlier and trials, shared, pricing)
+            is_known = is_ours(task) and not extend  # what a network is made of
+            if is_known and set(asked.axes(config)) & set(size.NAMES):
+                pricing = Pricing(work, logs, settings.executor.get("preload") or (), stopping)
+                stack.enter_context(closing(pricing))
+            price = pricing and pricing.ask
+            study = _source(settings, space, folder, enqueued, extend, earlier and trials, shared, price)
             settings = replace(settings, n_trials=min(settings.n_trials, study.size or settings.n_trials))
             started = replace(started, n_trials=settings.n_trials)
         elif confirmation.is_over(folder, settings, space, config):
@@ -86,9 +93,6 @@ def run(
             return 0
         # What the user has to mend is told by now. The slots import TensorFlow while this process imports MLflow.
         stack.enter_context(closing(slots))
-        if pricing:
-            stack.enter_context(closing(pricing))
-        stopping = Stopping(folder)
         slots.start(work, str(logs))
         if searches:
             recorder = Recorder(
@@ -108,7 +112,7 @@ def run(
                 study, slots, settings, limits, stopping, recorder.emit, naming, trials, prepare, waiting
             )
             test = settings.test and not confirms
-            code = _searched(coordinator, stopping, recorder, slots, folder, test=test)
+            code = _searched(coordinator, stopping, recorder, slots, pricing, folder, test=test)
             if code or recorder.interrupted or not confirms:
                 return code
         planned = confirmation.plan(folder, settings, space, config)
@@ -123,24 +127,32 @@ def _source(
     extend: Callable[[Any], None] | None,
     earlier: Sequence[Trial] | None,
     shared: Life | None,
-    pricing: Pricing | None,
+    price: Price | None,
 ) -> Study | Population:
     """Of the trials. shared: what the members of a population share, if trials are such. Raises: as these do."""
     if shared is None:
-        price = pricing and pricing.ask
         return Study(settings, space, folder, enqueued=enqueued, extend=extend, earlier=earlier, price=price)
     Console(highlight=False).print(shared.sentence, soft_wrap=True)
     return Population(shared, folder, enqueued=enqueued, earlier=earlier or ())
 
 
 def _searched(
-    coordinator: Coordinator, stopping: Stopping, recorder: Recorder, slots: Executor, folder: Path, *, test: bool
+    coordinator: Coordinator,
+    stopping: Stopping,
+    recorder: Recorder,
+    slots: Executor,
+    pricing: Pricing | None,
+    folder: Path,
+    *,
+    test: bool,
 ) -> int:
     """The exit code of the whole search. test: the best network meets the test images at its end.
 
     Raises: SweepFailed, or whatever else ended it before its time.
     """
     failure = coordinator.ended_by()
+    if pricing:
+        pricing.close()
     with sigterm_as_ctrl_c():
         if not failure and not stopping.requested:
             recorder.end("FINISHED", coordinator.time_is_up, in_slot=coordinator.call, test=test)
@@ -172,6 +184,7 @@ def begun(settings: Settings, config: DictConfig, *, ours: bool) -> SweepStarted
     if ours:
         objectives.check_measured(metrics)
         objectives.check_axes(asked.axes(config))
+        file_costs.check(asked.names())
     return begin(Path(config.hydra.sweep.dir), metrics, settings.directions, settings.n_trials, config.hydra)
 
 

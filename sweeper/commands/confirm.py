@@ -6,7 +6,7 @@ It types the sweep's own command again, as one would in another project, with no
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from sweeper.commands import again
 from sweeper.engine import resume
@@ -70,4 +70,7 @@ def _words(wanted: int | list[int], seeds: int) -> list[str]:
 
 
 def _numbers(typed: str) -> list[int]:
-    return [int(number) for number in typed.split(",")]
+    try:
+        return [int(number) for number in typed.split(",")]
+    except ValueError:
+        raise ArgumentTypeError(f"{typed}: give numbers of trials, 3,17") from None

@@ -21,7 +21,7 @@ from sweeper.errors import ConfigError
 from sweeper.ranking import axes, kept, promises
 from sweeper.ranking.kept import Kept
 from sweeper.ranking.promises import Promise
-from sweeper.records import journal, record, sweeps
+from sweeper.records import journal, lineage, record, sweeps
 from sweeper.records.record import Sweep
 
 PICTURE = "verify.png"
@@ -53,11 +53,13 @@ def run(args: Namespace) -> int:
     if journal.in_use(sweep.folder):
         name = sweeps.name(sweep.folder)
         raise ConfigError(f"Sweep {sweep.id} runs now. Wait for its end, or end it: python -m sweeper stop {name}")
+    if lineage.is_population(sweep):
+        raise ConfigError(f"Sweep {sweep.id} is a population, whose trials go on from each other: none stands alone.")
     made = promises.read(sweep.folder)
     latest = promises.latest(made)
     _check_ended(sweep, latest)
     if all(promise.trial is not None for promise in latest):
-        latest = _promised(sweep, args, len(made) and made[-1].round + 1)
+        latest = _promised(sweep, args, promises.next_round(made))
         made += latest
         if not latest:
             print(f"Nothing is expected to be better than what sweep {sweep.id} has in each cell.")
@@ -92,7 +94,7 @@ def _promised(sweep: Sweep, args: Namespace, round: int) -> list[Promise]:
     drawn = atlas.of(sweep, axes.of(sweep, args.by, args.bins))
     if drawn.expected is None:
         raise ConfigError(
-            f"Sweep {sweep.id} has {text.count(len(sweep.finished), 'finished trial')}: of less than {atlas.FEWEST} "
+            f"Sweep {sweep.id} has {text.count(len(sweep.finished), 'finished trial')}: of less than {axes.FEWEST} "
             "nothing is expected. Give it more: hydra.sweeper.resume and a larger hydra.sweeper.n_trials."
         )
     chosen = promises.chosen(drawn, args.cells, round)

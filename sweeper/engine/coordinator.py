@@ -164,6 +164,8 @@ class Coordinator:
                 self._repeat(attempt, same)
             else:
                 self._start(self._waiting.take_for(attempt.proposal.params), attempt)
+            for message in self._executor.wait(0):  # slots wait for answers while others are asked for
+                self._handle(message)
         if self._prepare and self._running and not self._is_more_to_come():
             for slot in self._waiting.take_to_prepare():
                 self._executor.submit(slot, self._prepare)
@@ -172,8 +174,6 @@ class Coordinator:
         """Tells a trial as one of the same parameters ended, without training it."""
         self._announce(attempt)
         self._end(attempt, outcome.repeated(same))
-        for message in self._executor.wait(0):  # slots wait for answers while a small space repeats itself
-            self._handle(message)
 
     def _start(self, slot: int, attempt: _Attempt) -> None:
         self._running[slot] = replace(attempt, heard_at=time.monotonic())

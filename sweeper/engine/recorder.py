@@ -22,7 +22,6 @@ from sweeper.records import record
 from sweeper.records.events import Event, SweepEnded, SweepStarted, TrialEnded, TrialTested
 from sweeper.records.journal import NAME, Journal
 from sweeper.sail.descriptor import Descriptor
-from sweeper.search import asked
 from sweeper.secret import hide
 from sweeper.tracking import model_log
 from sweeper.tracking.mirror import Mirror
@@ -52,7 +51,7 @@ def begin(
     Raises: ConfigError if the directions do not fit the metrics, or packages are missing to measure one.
     """
     objectives.check_directions(metrics, directions)
-    file_costs.check({*metrics, *asked.names()})
+    file_costs.check(metrics)
     metric = objectives.joined(metrics)
     choices = {group: option for group, option in hydra.runtime.choices.items() if not group.startswith("hydra/")}
     return SweepStarted(

@@ -17,14 +17,13 @@ from sweeper.page.page import Chart, Command, Grid, Section, Words
 from sweeper.page.seen import Seen
 from sweeper.ranking import axes as map_axes
 from sweeper.ranking import plane, units
-from sweeper.records import sweeps
+from sweeper.records import lineage, sweeps
 from sweeper.sail.descriptor import Descriptor
 
 if TYPE_CHECKING:
     from sweeper.ranking.atlas import Atlas
 
 BAR = {"orientation": "h", "y": -0.2, "yanchor": "top", "thickness": 10, "outlinewidth": 0}  # a phone is not wide
-FEWEST = 8  # finished trials, from which on there is a map of a sweep whose sampler filled none
 WIDER = 2  # largest network to smallest, from which on sizes differ
 HEIGHT = 420  # pixels
 LINE = 44  # characters of what is shown at the mouse
@@ -54,13 +53,14 @@ def section(seen: Seen) -> Section | None:
 def _differ(seen: Seen) -> bool:
     """Whether there are sizes enough for a map."""
     told = [[trial.number_of(name) for trial in seen.ranked] for name in map_axes.NAMES]
-    if len(seen.ranked) < FEWEST or any(cost is None for costs in told for cost in costs):
+    if len(seen.ranked) < map_axes.FEWEST or any(cost is None for costs in told for cost in costs):
         return False
     return any(max(costs) >= WIDER * min(costs) and len(set(costs)) > 2 for costs in told)
 
 
 def _next(seen: Seen, atlas: Atlas) -> list[Command]:
-    if seen.running or not atlas.expected or not command.ours(seen.sweep.started.command):
+    is_population = lineage.is_population(seen.sweep)
+    if seen.running or is_population or not atlas.expected or not command.ours(seen.sweep.started.command):
         return []
     line = f"python -m sweeper verify --sweep {sweeps.name(seen.sweep.folder)}"
     return [Command("trains those that promise most", line)]

@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sweeper.errors import ConfigError
+from sweeper.ranking import axes
 from sweeper.records.record import Sweep, Trial
 from sweeper.records.states import BAD
 from sweeper.sail import surrogate, told
@@ -27,7 +28,6 @@ from sweeper.search.ranges import Ranges, override_key
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-FEWEST = 8  # finished trials that anything is expected from
 ENOUGH = 100  # trials, spread over the sweep, that kernels are learned from
 
 
@@ -98,7 +98,7 @@ def of(
     holders = np.where(archive.holders >= 0, np.array(numbers)[archive.holders], -1)
     scores = np.where(archive.holders >= 0, sign * archive.scores, np.nan)
     expected = None
-    if expects and len(sweep.finished) >= FEWEST:
+    if expects and len(sweep.finished) >= axes.FEWEST:
         few = _study(sweep, _spread(telling), by_trial)
         expected = _expected(sampler, study, few, sign, seed)
     return Atlas(sweep, tuple(descriptors), Archive(archive.shape, scores, holders), expected)

@@ -15,10 +15,11 @@ from sweeper.errors import ConfigError
 from sweeper.records import record
 from sweeper.records.record import Sweep, Trial
 from sweeper.sail.descriptor import Descriptor
+from sweeper.search.asked import SAIL
 
 NAMES = ("parameters", "mflops")
 BINS, MOST = 8, 50  # along an axis
-_SAIL = "sweeper.sail.sampler.SAILSampler"
+FEWEST = 8  # finished trials that anything is expected from
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -75,7 +76,7 @@ def recorded(sweep: Sweep) -> dict[str, Descriptor]:
     try:
         config = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
         node = config["hydra"]["sweeper"]["sampler"]
-        if node["_target_"] != _SAIL:
+        if node["_target_"] != SAIL:
             return {}
         return {name: _descriptor(name, node["descriptors"][name]) for name in node.get("axes") or node["descriptors"]}
     except (ConfigError, OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -84,7 +85,7 @@ def recorded(sweep: Sweep) -> dict[str, Descriptor]:
 
 def _descriptor(name: str, axis: Mapping[str, Any]) -> Descriptor:
     bins, log = axis.get("bins", 10), axis.get("log", False)
-    if not isinstance(bins, int) or not isinstance(log, bool) or bins > MOST:
+    if not isinstance(log, bool) or bins > MOST:
         raise ConfigError(f"descriptor {name}: {bins} bins, log {log}.")
     return Descriptor(name, float(axis["low"]), float(axis["high"]), bins, log)
 

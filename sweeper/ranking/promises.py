@@ -70,6 +70,10 @@ def latest(promises: Sequence[Promise]) -> list[Promise]:
     return [promise for promise in promises if promise.round == promises[-1].round]
 
 
+def next_round(promises: Sequence[Promise]) -> int:
+    return promises[-1].round + 1 if promises else 0
+
+
 def write(folder: Path, promises: Iterable[Promise]) -> None:
     """On the disk when it returns. Raises: OSError if the disk is full."""
     lines = "".join(json.dumps(asdict(promise), separators=(",", ":")) + "\n" for promise in promises)

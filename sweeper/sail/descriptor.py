@@ -24,6 +24,11 @@ class Descriptor:
     fn: Exact | None = None  # exact without a training; None: observed, and predicted until then
 
     def __post_init__(self):
+        if not isinstance(self.bins, int) or not math.isfinite(self.low) or not math.isfinite(self.high):
+            raise ConfigError(
+                f"descriptor {self.name}: {self.bins} bins from {self.low} to {self.high}. "
+                "Give a whole number of bins, and ends that are numbers."
+            )
         if not self.low < self.high or self.bins < 1 or (self.log and self.low <= 0):
             line = "log " if self.log else ""
             raise ConfigError(
@@ -37,7 +42,7 @@ class Descriptor:
         if not self.log:
             return (values - self.low) / (self.high - self.low)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.log(np.maximum(values, 0) / self.low) / math.log(self.high / self.low)
+            return np.log(np.maximum(values, 0) / self.low) / np.log(self.high / self.low)
 
     def unscaled(self, scaled: np.ndarray) -> np.ndarray:
         if self.log:
@@ -46,7 +51,8 @@ class Descriptor:
 
     def edges(self) -> np.ndarray:
         """(bins + 1,) ends of the bins."""
-        return self.unscaled(np.linspace(0, 1, self.bins + 1))
+        inner = self.unscaled(np.linspace(0, 1, self.bins + 1)[1:-1])
+        return np.array([self.low, *inner, self.high])
 
 
 def chosen(
@@ -58,6 +64,8 @@ def chosen(
 
     Raises: ConfigError if there is none, or one is named that is not given, or makes no sense.
     """
+    if isinstance(axes, str):
+        raise ConfigError(f"hydra.sweeper.sampler.axes={axes}: give a list, [{axes}].")
     if isinstance(given, Mapping):
         given = [_made(name, keys, exact.get(name)) for name, keys in given.items()]
     known = {descriptor.name: descriptor for descriptor in given}

@@ -17,6 +17,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 from scipy.stats import qmc
 
+from sweeper.errors import ConfigError
 from sweeper.sail import descriptor, surrogate, told
 from sweeper.sail.archive import Archive
 from sweeper.sail.descriptor import Descriptor, Exact
@@ -68,6 +69,7 @@ class SAILSampler(BaseSampler):
         Raises: ConfigError if there is no axis, or a setting makes no sense.
         """
         self.descriptors = descriptor.chosen(descriptors, axes, exact or {})
+        self.kept = tuple(one if isinstance(one, str) else one.name for one in descriptors)  # also those of no axis
         self._space, self._deciding, self._active = search_space, tuple(deciding), active
         self._n_startup, self._kappa = n_startup_trials, kappa
         self._selection = Selection(selection, batch_size, nested, costs)
@@ -100,7 +102,8 @@ class SAILSampler(BaseSampler):
         if not self._queue:
             return genome.decode(self._sobol(len(genome.names), trial.number))[0]
         candidate = self._queue.popleft()
-        self._note(study, trial, candidate.costs)
+        if "fixed_params" not in trial.system_attrs:  # the user's own, of which the candidate completes the rest
+            self._note(study, trial, candidate.costs)
         return genome.decode(candidate.genes[None])[0]
 
     def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any) -> Any:
@@ -169,7 +172,11 @@ class SAILSampler(BaseSampler):
         learn = self._model is None or len(known) - self._learned_from >= max(1, self._learned_from // _RELEARN)
         model = surrogate.learned(known, genome, self.descriptors, self._kernels(), learn=learn)
         if model is None:
-            return iter(())
+            raise ConfigError(
+                f"No finished trial has told {' and '.join(told.lacking(known, self.descriptors))}, the map of "
+                "hydra/sweeper/sampler=sail. Return them as facts, report them as metrics, or choose other "
+                "hydra.sweeper.sampler.axes."
+            )
         self._model, self._learned_from = model, len(known) if learn else self._learned_from
         return self._selection.of(self.illuminated(known, model, self._kappa, rng), known, model, rng)
 

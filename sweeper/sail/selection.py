@@ -1,12 +1,12 @@
 """Which candidates of an acquisition map are trained next.
 
 Those that are expected to improve most on the elite of their cell ("gain"), or evenly over the map ("sobol"), which is
-the way of Gaier, Asteroth and Mouret 2018, arXiv:1806.05865. Drawn in proportion to their gain they made worse maps,
-after 50 and 100 trials, of all problems of benchmarks/illuminate.py.
+the way of Gaier, Asteroth and Mouret 2018, arXiv:1806.05865.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -46,6 +46,8 @@ class Selection:
     def __post_init__(self):
         if self.way not in WAYS:
             raise ConfigError(f"hydra.sweeper.sampler.selection={self.way}: give {' or '.join(WAYS)}.")
+        if not isinstance(self.batch_size, int) or self.batch_size < 1:
+            raise ConfigError(f"hydra.sweeper.sampler.batch_size={self.batch_size}: give a whole number from 1.")
 
     def of(self, found: Illumination, known: Told, model: Surrogate, rng: np.random.Generator) -> Iterator[Candidate]:
         """Up to batch_size new ones. found: the acquisition map."""
@@ -75,22 +77,26 @@ class Selection:
     ) -> Iterator[Candidate]:
         """Those first that are expected to improve their cells most.
 
-        Where costs are to be had, some more are asked for theirs, and put into the cells where they really are.
+        Costs put a candidate into the cell where it really is. It is asked for them when its turn comes, and has to
+        wait if others promise more by then (lazy evaluation: Minoux 1978).
         """
         floors = self._floors(known, model)
-
-        def gains(genes: np.ndarray, cells: np.ndarray, costs: Collection[str] = ()) -> np.ndarray:
-            features = model.genome.features(genes)
-            mean, deviation = model.value.predict_with_deviation(features)
-            return _expected_improvement(mean, deviation, floors[cells]) * model.landing(features, cells, costs)
-
-        most = _descending(gains(genes, cells))
-        if self.costs is None:
-            return map(Candidate, genes[most])
-        priced = [self._priced(genes[place], model) for place in most[: _TRIES * self.batch_size]]
-        inside = [(one, cell) for one in priced if (cell := _cell(one, model)) >= 0]
-        gain = [gains(one.genes[None], np.array([cell]), one.costs)[0] for one, cell in inside]
-        return (inside[place][0] for place in _descending(np.array(gain)))
+        gains = _gains(genes, cells, floors, model)
+        waiting = [(-gain, place, None) for place, gain in enumerate(gains) if gain > 0]
+        heapq.heapify(waiting)
+        tries = _TRIES * self.batch_size
+        while waiting and tries:
+            _, place, candidate = heapq.heappop(waiting)
+            if candidate or self.costs is None:
+                yield candidate or Candidate(genes[place])
+                continue
+            tries -= 1
+            candidate = self._priced(genes[place], model)
+            cell = _cell(candidate, model)
+            if cell >= 0:
+                gain = _gains(genes[place][None], np.array([cell]), floors, model, candidate.costs)[0]
+                if gain > 0:
+                    heapq.heappush(waiting, (-gain, place, candidate))
 
     def _priced(self, genes: np.ndarray, model: Surrogate) -> Candidate:
         costs = self.costs(model.genome.decode(genes[None])[0]) if self.costs else {}
@@ -113,10 +119,13 @@ def _cell(candidate: Candidate, model: Surrogate) -> int:
     return int(descriptor.cells(model.descriptors, scaled)[0])
 
 
-def _descending(gain: np.ndarray) -> np.ndarray:
-    """Places of those that are any, the largest first."""
-    places = np.argsort(-gain, kind="stable")
-    return places[gain[places] > 0]
+def _gains(
+    genes: np.ndarray, cells: np.ndarray, floors: np.ndarray, model: Surrogate, known: Collection[str] = ()
+) -> np.ndarray:
+    """(n, genes), (n,), (cells,) -> (n,) what each is expected to add to its cell. known: its descriptors that are."""
+    features = model.genome.features(genes)
+    mean, deviation = model.value.predict_with_deviation(features)
+    return _expected_improvement(mean, deviation, floors[cells]) * model.landing(features, cells, known)
 
 
 def _expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: np.ndarray) -> np.ndarray:

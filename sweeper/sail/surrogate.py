@@ -55,7 +55,9 @@ class Surrogate:
         places = np.unravel_index(cells, descriptor.shape(self.descriptors))
         for axis, place in zip(self.descriptors, places, strict=True):
             if axis.name in self.observed and axis.name not in known:
-                mean, deviation = self.observed[axis.name].predict_with_deviation(features)
+                process = self.observed[axis.name]
+                mean, deviation = process.predict_with_deviation(features)
+                deviation = np.hypot(deviation, process.noise)  # of one trial
                 low, high = (norm.cdf(((place + end) / axis.bins - mean) / deviation) for end in (0, 1))
                 chance = chance * (high - low)
         return chance

@@ -79,6 +79,12 @@ def scaled(trials: Sequence[FrozenTrial], descriptors: Sequence[Descriptor]) -> 
     return np.stack(axes, axis=1) if trials else np.zeros((0, len(descriptors)))
 
 
+def lacking(known: Told, descriptors: Sequence[Descriptor]) -> list[str]:
+    """Names of the descriptors that no trial has told, and that are not known without a training."""
+    missing = ~np.isfinite(known.scaled).any(axis=0)
+    return [axis.name for axis, is_missing in zip(descriptors, missing, strict=True) if is_missing]
+
+
 def values(trials: Sequence[FrozenTrial], axis: Descriptor) -> np.ndarray:
     """What trials told of a descriptor, or what is known of it without a training. (n,), NaN where neither is."""
     told = np.array([_number(trial.user_attrs.get(axis.name)) for trial in trials], float)

@@ -7,6 +7,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweeper.search import constraints
 
+SAIL = "sweeper.sail.sampler.SAILSampler"  # the `_target_` of the sampler that fills a map
+
 
 def names() -> set[str]:
     """Of the sweep that runs here; none outside of one."""
@@ -19,4 +21,8 @@ def names() -> set[str]:
 
 def axes(config: DictConfig) -> list[str]:
     """Of the map that the sampler of a composed sweep fills, if it fills one."""
-    return list(OmegaConf.select(config, "hydra.sweeper.sampler.axes") or ())
+    node = OmegaConf.select(config, "hydra.sweeper.sampler")
+    if not isinstance(node, DictConfig) or node.get("_target_") != SAIL:
+        return []
+    chosen = node.get("axes")
+    return [chosen] if isinstance(chosen, str) else list(node.get("descriptors") or () if chosen is None else chosen)

@@ -14,14 +14,14 @@ from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIIISampler
 from sweeper.config import node as nodes
 from sweeper.errors import ConfigError
 from sweeper.search import feasibility
+from sweeper.search.asked import SAIL
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space
 
 Price = Callable[[Sequence[str]], Mapping[str, float]]  # overrides of a trial -> what is known of it without a training
 _KEY = "hydra.sweeper.sampler"
 _GRID = "optuna.samplers.GridSampler"
-_SAIL = "sweeper.sail.sampler.SAILSampler"
-_OF_NUMBERS = ("optuna.samplers.QMCSampler", _SAIL)  # their draws go by the trials' numbers
+_OF_NUMBERS = ("optuna.samplers.QMCSampler", SAIL)  # their draws go by the trials' numbers
 _CONSTRAINED = (TPESampler, NSGAIISampler, NSGAIIISampler, GPSampler)
 
 
@@ -33,7 +33,7 @@ def build(settings: Settings, space: Space, drawn: int, price: Price | None = No
     node = settings.sampler
     if not _is(node, _GRID):
         node = _reseeded(node, drawn)
-        known = _map_of(space, price) if _is(node, _SAIL) else {}
+        known = _map_of(space, price) if _is(node, SAIL) else {}
         sampler = nodes.made(node, _KEY, settings.allow, **known)
         _check(sampler, settings)
         if settings.constraints and feasibility.OPTIONS:

@@ -65,6 +65,7 @@ class Study:
         self._constraints = settings.constraints
         drawing, self.size = sampler.build(settings, space, len(earlier or ()), price)
         self.axes = tuple(getattr(drawing, "descriptors", ()))  # of the map that it fills, if it fills one
+        self._kept = tuple(getattr(drawing, "kept", ()))  # facts that may be axes, of this session or a later one
         self._study, held = _create(settings, drawing, folder)
         self._owner = str(folder)
         self._together = getattr(held, "together", nullcontext)  # of writes to the storage
@@ -155,9 +156,9 @@ class Study:
             return
         trial = self._running.pop(number)
         self._reported.pop(number, None)
-        for axis in self.axes:
-            if axis.name in (facts or {}):
-                trial.set_user_attr(axis.name, facts[axis.name])
+        for name in self._kept:
+            if name in (facts or {}):
+                trial.set_user_attr(name, facts[name])
         gaps = constraints.gaps(self._constraints, facts or {}, values)
         told, values = self._outcome(state, values)
         if told is not TrialState.FAIL:

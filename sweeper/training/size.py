@@ -14,10 +14,12 @@ from sweeper.training.trainer import Trainer
 if TYPE_CHECKING:
     import keras
 
+NAMES = ("parameters", "mflops")
+
 
 def of(network: keras.Model, trainer: Trainer) -> dict[str, float]:
     """Number of parameters; millions of operations for one image."""
-    return {"parameters": network.count_params(), "mflops": costs.mflops(network) * trainer.views}
+    return dict(zip(NAMES, (network.count_params(), costs.mflops(network) * trainer.views), strict=True))
 
 
 def count(cfg: DictConfig, allow: Sequence[str] = ()) -> dict[str, float]:

@@ -108,7 +108,7 @@ def run(
         used.save(folder / MODEL)
         Card(
             **words,
-            parameters=net.count_params(),
+            parameters=facts["parameters"],
             classes=data.classes,
             input_shape=data.input_shape,
             mean=data.mean,

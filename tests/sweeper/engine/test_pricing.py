@@ -11,6 +11,7 @@ from sweeper import app
 from sweeper.config.compose import composed, of_sweep
 from sweeper.engine.pricing import Pricing
 from sweeper.engine.slot import Work
+from sweeper.engine.stopping import Stopping, request
 from sweeper.training import size
 
 SWEEP = ["-m", "dataset=digits", "dataset.train_size=100"]
@@ -21,7 +22,8 @@ def pricing(tmp_path_factory):
     context, config = of_sweep(SWEEP[1:])
     HydraConfig.instance().set_config(config)
     work = Work(context, config, app.train, Singleton.get_state()).pickled()
-    with closing(Pricing(work, tmp_path_factory.mktemp("slots"), preload=config.hydra.sweeper.executor.preload)) as one:
+    logs = tmp_path_factory.mktemp("slots")
+    with closing(Pricing(work, logs, config.hydra.sweeper.executor.preload, Stopping(logs))) as one:
         yield one
 
 
@@ -40,6 +42,19 @@ def test_a_process_that_was_killed_is_begun_anew(pricing):
     pricing._process.body.kill()
     assert pricing.ask(["model=custom"]) in ({}, told)
     assert pricing.ask(["model=custom"]) == told
+
+
+def test_one_that_is_lost_again_and_again_is_left_alone(tmp_path):
+    pricing = Pricing(b"no work", tmp_path, (), Stopping(tmp_path))
+    assert [pricing.ask(["model=custom"]) for _ in range(3)] == [{}, {}, {}]
+    assert len((tmp_path / "pricing.log").read_text().split("Traceback")) == 3  # of two processes
+
+
+def test_a_sweep_that_shall_stop_does_not_wait_for_it(tmp_path, pricing):
+    stopping = Stopping(tmp_path)
+    asked = Pricing(pricing._work, tmp_path, pricing._preload, stopping)
+    request(tmp_path)
+    assert asked.ask(["model=custom"]) == {}
 
 
 def test_none_is_left(pricing):

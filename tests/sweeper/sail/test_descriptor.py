@@ -44,6 +44,9 @@ def test_axes_are_chosen_by_name_in_their_order():
 @pytest.mark.parametrize(
     ("ranges", "axes", "told"),
     [
+        (RANGES, "parameters", r"axes=parameters: give a list, \[parameters\]"),
+        ({"parameters": {"low": 1, "high": 2, "bins": 2.5}}, None, "2.5 bins"),
+        ({"parameters": {"low": 1, "high": float("inf")}}, None, "ends that are numbers"),
         (RANGES, [], r"sampler\.axes=\[parameters,mflops\]"),
         (RANGES, ["onnx_kb"], r"no range of onnx_kb, only of parameters, mflops\. Give it one: .*descriptors\.onnx_kb"),
         ({"parameters": {"low": 1}}, None, r"descriptors\.parameters: .*'high'\. Give"),
@@ -54,3 +57,12 @@ def test_axes_are_chosen_by_name_in_their_order():
 def test_axes_that_cannot_be_are_refused(ranges, axes, told):
     with pytest.raises(ConfigError, match=told):
         descriptor.chosen(ranges, axes, {})
+
+
+def test_the_ends_of_an_axis_are_in_its_outer_bins():
+    """Also where a trial is the end of a logarithmic one."""
+    for number in range(1, 300):
+        axis = Descriptor("parameters", 7.0 * number, 1234.5 * number + 1 / number, 8, log=True)
+        ends = axis.scaled(np.array([[axis.low], [axis.high]]))
+        assert descriptor.cells([axis], ends).tolist() == [0, 7]
+        assert axis.edges()[[0, -1]].tolist() == [axis.low, axis.high]

@@ -117,8 +117,32 @@ def test_mixed_and_conditional_dimensions_are_searched():
 
 @pytest.mark.parametrize(
     ("settings", "told"),
-    [({"descriptors": {}}, "needs an axis"), ({"selection": "best"}, "selection=best: give gain or sobol")],
+    [
+        ({"descriptors": {}}, "needs an axis"),
+        ({"selection": "best"}, "selection=best: give gain or sobol"),
+        ({"batch_size": 0}, "batch_size=0: give a whole number"),
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, told):
     with pytest.raises(ConfigError, match=told):
         SAILSampler(**{"descriptors": descriptors()} | settings)
+
+
+def test_a_map_that_no_trial_tells_of_is_named():
+    found = study(sampler(exact=False))
+    for _ in range(18):
+        trial, params = ask(found)
+        trial.set_user_attr("up", 0.5)
+        found.tell(trial, value(params))
+    with pytest.raises(ConfigError, match=r"No finished trial has told across, the map of"):
+        ask(found)
+
+
+def test_a_trial_of_the_users_own_has_no_costs_of_another_one():
+    told = {"across": 0.25, "up": 0.25}
+    found = study(sampler(exact=False, costs=lambda params: told))
+    search(found, 20)
+    found.enqueue_trial({"joint_0": 0.123})
+    _, params = ask(found)
+    assert params["joint_0"] == 0.123
+    assert "across" not in found.trials[-1].user_attrs
