@@ -8,10 +8,12 @@ import time
 from pathlib import Path
 
 import mlflow
+import psutil
 import pytest
 import yaml
 from omegaconf import OmegaConf
 
+from sweeper.ranking import atlas, axes
 from sweeper.records import record
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -73,13 +75,16 @@ def test_an_architecture_search_trains_networks_that_differ_and_maps_them(tmp_pa
     searched = [
         "hparams=search_architecture",
         "model=custom,hierarchy",
-        "hydra.sweeper.n_trials=6",
+        "hydra/sweeper/pruner=none",
+        "hydra.sweeper.n_trials=9",
+        "hydra.sweeper.sampler.n_startup_trials=3",
         "hydra.sweep.dir=sweep",
     ]
-    values = ["dataset.train_size=100", "trainer.epochs=1", "hydra/sweeper/pruner=niche"]
+    values = ["dataset.train_size=100", "trainer.epochs=1"]
     subprocess.run([sys.executable, "-m", "sweeper", "-m", *searched, *values], cwd=tmp_path, check=True, timeout=300)
-    trials = record.read(tmp_path / "sweep").trials
-    assert [trial.state for trial in trials] == ["FINISHED"] * 6
+    sweep = record.read(tmp_path / "sweep")
+    trials = sweep.trials
+    assert [trial.state for trial in trials] == ["FINISHED"] * 9
     for trial in trials:
         trained = OmegaConf.load(trial.folder / record.CONFIG).model
         assert f".{trial.params['model']}." in trained._target_
@@ -88,6 +93,19 @@ def test_an_architecture_search_trains_networks_that_differ_and_maps_them(tmp_pa
         assert {key: trained[key] for key in drawn} == drawn
     sizes = [trial.facts["parameters"] for trial in trials]
     assert max(sizes) > 10 * min(sizes)
+    assert (tmp_path / "sweep/slots/pricing.log").exists()  # it was asked what networks cost
+    begun = [one for one in psutil.process_iter(["cwd"]) if one.info["cwd"] == str(tmp_path)]
+    _, left = psutil.wait_procs(begun, timeout=10)
+    assert not left
+    elites = [trial for _, trial in atlas.of(sweep, axes.of(sweep)).elites]
+    assert all(trial.model.exists() for trial in elites)
+
+    verify = [sys.executable, "-m", "sweeper", "verify", "--cells", "1", "--sweep", "sweep"]
+    said = subprocess.run(verify, cwd=tmp_path, check=True, timeout=300, capture_output=True, text=True).stdout
+    verified = record.read(tmp_path / "sweep")
+    assert [trial.state for trial in verified.trials] == ["FINISHED"] * 10
+    assert f"{verified.trials[9].values[0]:.4f}" in said
+    assert axes.recorded(verified).keys() == {"parameters", "mflops"}  # SAIL is its sampler still
 
 
 def test_one_slot_tests_the_best_network_and_logs_it(tmp_path):
