@@ -24,10 +24,13 @@ from sweeper.records.states import OPEN, State
 from sweeper.search.study import Proposal
 from sweeper.training import checkpoint
 
+AHEAD = 2  # segments
+
 
 class Population:
     """A member goes on as soon as half of them have ended the same segment, or else it would be compared with nobody;
-    the one that is behind in its life first. With half as many slots as members none ever waits.
+    the one that is behind in its life first. Nobody is more than `AHEAD` segments ahead of the earliest: all of their
+    states are kept for that one.
 
     All that it decides is in the params of its trials, so the journal is enough to go on from.
     """
@@ -131,7 +134,8 @@ class Population:
         begun = self._begun()
         busy = {place.member for place, _ in self._running.values()}
         members = sorted(set(begun) - busy, key=lambda member: (begun[member], member))
-        return next(((member, begun[member] + 1) for member in members if self._may_go_on(begun[member])), None)
+        near = [member for member in members if begun[member] < min(begun.values()) + AHEAD]
+        return next(((member, begun[member] + 1) for member in near if self._may_go_on(begun[member])), None)
 
     @property
     def _quorum(self) -> int:
@@ -173,5 +177,5 @@ def _delete(sweep: Path, member: int, segment: int) -> None:
     folder = lineage.state(sweep, member, segment)
     inside(os.path.relpath(folder.resolve(), sweep.resolve()), f"The folder {folder}")
     checkpoint.delete(folder)
-    with suppress(FileNotFoundError):
+    with suppress(OSError):  # what else is in it, is somebody else's
         folder.rmdir()

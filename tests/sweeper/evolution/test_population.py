@@ -81,6 +81,39 @@ def test_nobody_waits_for_more_than_half_of_a_generation(tmp_path):
     assert not found.is_ready
 
 
+def test_who_is_held_back_holds_up_the_others_before_states_fill_the_disk(tmp_path):
+    found = population(tmp_path, segments=10)
+    slow, told, most = found.ask(), [], 0
+    while found.is_ready:
+        told.append(found.ask())
+        train(found, tmp_path, told[-1], score=len(told) % 5)
+        most = max(most, len(states(tmp_path)))
+    assert sorted((one.member, one.segment) for one in map(place, told)) == [
+        (m, s) for m in (1, 2, 3) for s in (1, 2, 3)
+    ]
+    train(found, tmp_path, slow, None, state="DIVERGED")  # it goes on from a state that waited for it
+    while found.is_ready:
+        told.append(found.ask())
+        train(found, tmp_path, told[-1], score=len(told) % 5)
+        most = max(most, len(states(tmp_path)))
+    assert len(told) == found.size - 1
+    assert most <= 12
+
+
+def test_what_else_lies_beside_a_state_stays_and_ends_nothing(tmp_path):
+    found = population(tmp_path, members=2)
+    for proposal in [found.ask(), found.ask()]:
+        train(found, tmp_path, proposal, 0.5)
+    stray = lineage.state(tmp_path, 0, 1) / "notes.txt"
+    stray.write_text("mine")
+    for proposal in [found.ask(), found.ask()]:
+        train(found, tmp_path, proposal, 0.5)
+    for _ in range(2):
+        found.ask()
+    assert states(tmp_path) == ["0-1", "0-2", "1-2"]
+    assert list(stray.parent.iterdir()) == [stray]
+
+
 def test_who_is_behind_goes_on_from_the_best_with_other_hyperparameters(tmp_path):
     found = population(tmp_path)
     first = [found.ask() for _ in range(4)]
