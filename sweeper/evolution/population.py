@@ -91,7 +91,9 @@ class Population:
         place, chosen = self._running.pop(number)
         told = Told(place, chosen, self._score(state, facts or {}))
         self._told[place.member, place.segment] = told
-        if not told.is_lost and place.segment < self._life.segments:
+        if told.is_lost:
+            _delete(self._folder, place.member, place.segment)  # its process may have died after it had left one
+        elif place.segment < self._life.segments:
             self._kept.add((place.member, place.segment))
         self._tidy()
 
@@ -125,7 +127,7 @@ class Population:
         parent = exploit.parent(own, self._peers(segment - 1), method.quantile, rng)
         place = Place(member, segment, parent.place.member)
         if parent is own:
-            return place, own.values
+            return place, drawn(self._life.dimensions, rng) | own.values  # a resumed sweep's space may have grown
         past = Past(list(self._told.values()), list(self._running.values()))
         return place, method.explore(parent, self._life.dimensions, past, rng)
 

@@ -16,12 +16,19 @@ from sweeper.training import checkpoint
 TYPED = {"hparams.lr": FloatDistribution(1e-4, 1e-1, log=True)}
 
 
+def leave(folder, standing):
+    """The state of a segment, as its process does."""
+    left = lineage.state(folder, standing.member, standing.segment)
+    left.mkdir(parents=True)
+    checkpoint.write(left, checkpoint.Checkpoint([], [], [], []))
+
+
 def space(typed=None, groups=()):
     return Space(("seed=3",), TYPED if typed is None else typed, groups, lambda choices: {})
 
 
-def population(folder, members=4, segments=3, **keys):
-    of = space()
+def population(folder, members=4, segments=3, typed=None, **keys):
+    of = space(typed)
     life = Life(PBT(members, 1, 0.25, [0.8, 1.25], 0.25), searched.dimensions(of), segments, True, 0, of.overrides)
     return Population(life, folder, **keys)
 
@@ -36,9 +43,7 @@ def train(found, folder, proposal, score, state="FINISHED"):
     if standing.before:
         assert checkpoint.read(lineage.state(folder, *standing.before)), standing
     if state == "FINISHED":
-        left = lineage.state(folder, standing.member, standing.segment)
-        left.mkdir(parents=True)
-        checkpoint.write(left, checkpoint.Checkpoint([], [], [], []))
+        leave(folder, standing)
     facts = {lineage.SCORE: score} if state == "FINISHED" else {}
     values = (score,) if state == "FINISHED" else None
     found.tell(proposal.number, state, values, facts)
@@ -140,6 +145,25 @@ def test_a_journal_is_enough_to_go_on_from(tmp_path):
         assert again.ask() == proposal
         train(one, tmp_path, proposal, score)
         again.tell(proposal.number, "FINISHED", (score,), {lineage.SCORE: score})
+
+
+def test_a_resumed_population_draws_what_its_space_has_gained(tmp_path):
+    one = population(tmp_path, members=2)
+    journal = [train(one, tmp_path, one.ask(), score) for score in (0.3, 0.6)]
+    grown = TYPED | {"hparams.dropout": FloatDistribution(0.1, 0.5)}
+    again = population(tmp_path, members=2, typed=grown, earlier=journal)
+    behind, ahead = again.ask(), again.ask()
+    assert (place(behind).parent, place(ahead).parent) == (1, 1)
+    assert ahead.params["hparams.lr"] == journal[1].params["hparams.lr"]
+    assert all(0.1 <= one.params["hparams.dropout"] <= 0.5 for one in (behind, ahead))
+
+
+def test_the_state_of_a_segment_that_is_lost_is_deleted(tmp_path):
+    found = population(tmp_path, members=2, segments=2)
+    first, _ = found.ask(), found.ask()
+    leave(tmp_path, place(first))
+    found.tell(first.number, "KILLED", None)
+    assert states(tmp_path) == []
 
 
 def test_a_lost_member_takes_over_another_or_waits_for_one(tmp_path):
