@@ -12,7 +12,7 @@ from sweeper import text
 from sweeper.config import node
 from sweeper.errors import ConfigError
 from sweeper.evolution import searched
-from sweeper.evolution.method import Dimensions, Explores, Method
+from sweeper.evolution.method import Dimensions, Method
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space
 from sweeper.training import objectives, trial
@@ -24,7 +24,7 @@ _UNUSED = ("sampler", "pruner", "storage", "study_name")  # of hydra.sweeper: Op
 
 @dataclass(frozen=True)
 class Life:
-    method: Method | Explores
+    method: Method
     dimensions: Dimensions
     segments: int
     rises: bool  # more is better
@@ -49,7 +49,8 @@ def of(settings: Settings, space: Space, config: DictConfig, *, ours: bool) -> L
     ours: the task is our own training. Raises: ConfigError for what a population cannot do, as `trial.check`, and as
     `searched.dimensions`.
     """
-    target = OmegaConf.select(config, f"{GROUP}._target_")
+    chosen = OmegaConf.select(config, GROUP)
+    target = chosen.get("_target_") if isinstance(chosen, DictConfig) else None
     if target is None or not (ours or str(target).startswith("sweeper.")):  # a key of somebody else's own
         return None
     if not ours:

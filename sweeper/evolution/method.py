@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -26,7 +27,7 @@ class Past:
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(ABC):
     """Raises: ConfigError for a value that cannot be."""
 
     members: int
@@ -48,8 +49,7 @@ class Method:
             )
         return epochs // self.every
 
-
-class Explores(Protocol):
+    @abstractmethod
     def explore(self, parent: Told, dimensions: Dimensions, past: Past, rng: np.random.Generator) -> dict[str, Any]:
         """What goes on from the parent's state is trained with."""
 

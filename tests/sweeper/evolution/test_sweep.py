@@ -4,15 +4,21 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import mlflow
 import pytest
+from omegaconf import OmegaConf
 
+from sweeper.engine import resume
 from sweeper.errors import ConfigError
+from sweeper.evolution import life
 from sweeper.planning import prospect
 from sweeper.records import journal, lineage, record
-from sweeper.records.events import TrialEnded, TrialStarted
+from sweeper.records.events import SweepEnded, SweepStarted, TrialEnded, TrialStarted
+from sweeper.search import space
+from sweeper.search.settings import Settings
 
 from ..watched import until
 
@@ -178,6 +184,23 @@ def test_what_a_population_cannot_do_is_refused(words, message, tmp_path):
     small = [word for word in SMALL if not word.startswith(given)]
     with pytest.raises(ConfigError, match=re.escape(message)):
         prospect.read(["hparams=search", "+evolution=pbt", *small, *words], tmp_path)
+
+
+@pytest.mark.parametrize("value", ["genetic", 3, [1, 2], None, {"rate": 0.1}])
+def test_an_evolution_of_somebody_else_is_no_population(value):
+    config = OmegaConf.create({"evolution": value})
+    assert life.of(Settings(None, None, None), space.Space((), {}, (), dict), config, ours=False) is None
+
+
+def test_a_population_that_is_complete_is_not_told_to_give_more(tmp_path):
+    started = SweepStarted("sweep", "python -m sweeper -m", "val_accuracy", ("maximize",), 1, None, 0.0)
+    with closing(journal.Journal(tmp_path)) as file:
+        file.write(started)
+        file.write(TrialStarted(0, 0, lineage.Place(0, 1).params, "", "0", 0.0))
+        file.write(TrialEnded(0, "FINISHED", (0.5,), None))
+        file.write(SweepEnded("FINISHED", None, 0, 0.0))
+    with pytest.raises(ConfigError, match=r"its 1 trials. Its population is complete. .* hydra.sweeper.enqueue="):
+        resume.earlier(tmp_path, started)
 
 
 def test_what_is_refused_leaves_nothing(project):
