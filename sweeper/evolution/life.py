@@ -13,6 +13,7 @@ from sweeper.config import node
 from sweeper.errors import ConfigError
 from sweeper.evolution import searched
 from sweeper.evolution.method import Dimensions, Method
+from sweeper.search import enqueue
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space
 from sweeper.training import objectives, trial
@@ -63,6 +64,7 @@ def of(settings: Settings, space: Space, config: DictConfig, *, ours: bool) -> L
     _check_settings(settings, config)
     method = node.made(config.evolution, GROUP, settings.allow)
     dimensions, segments = searched.dimensions(space), method.segments(config.trainer.epochs)
+    searched.check_enqueued(_enqueued(settings, space, method.members), dimensions)
     life = Life(method, dimensions, segments, settings.directions == ("maximize",), config.seed, space.overrides)
     typed = _typed(config, "n_trials")
     if typed and settings.n_trials != life.trials:
@@ -102,6 +104,17 @@ def _check_settings(settings: Settings, config: DictConfig) -> None:
         typed = _typed(config, key)
         if typed:
             raise ConfigError(f"{typed}: a population proposes the trials, not Optuna. Leave it out.")
+
+
+def _enqueued(settings: Settings, space: Space, members: int) -> list[dict[str, Any]]:
+    """What the first members begin with; of an earlier sweep so many of the best trials as there are members."""
+    found = enqueue.read(settings.enqueue, space)
+    if len(found) > members and not isinstance(settings.enqueue, str):
+        raise ConfigError(
+            f"hydra.sweeper.enqueue: {len(found)} trials, but the population has {members} members, each of which "
+            f"begins with one. Leave some out, or give evolution.members={len(found)}."
+        )
+    return found[:members]
 
 
 def _typed(config: DictConfig, key: str) -> str | None:

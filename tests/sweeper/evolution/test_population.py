@@ -198,6 +198,8 @@ RATE, COUNT, WORD = FloatDistribution(0.1, 0.2), IntDistribution(1, 3), Categori
         ("model.norm", WORD),
         ("trainer.batch_size", WORD),
         ("trainer.epochs", COUNT),
+        ("trainer.ema", CategoricalDistribution((None, 0.99))),
+        ("optimizer.beta_1", CategoricalDistribution((None, 0.9))),
         ("optimizer.amsgrad", WORD),
         ("seed", COUNT),
         ("+dataset.validation", RATE),
@@ -205,6 +207,19 @@ RATE, COUNT, WORD = FloatDistribution(0.1, 0.2), IntDistribution(1, 3), Categori
 )
 def test_what_decides_a_shape_or_what_a_score_means_is_refused(key, of):
     with pytest.raises(ConfigError, match="cannot be searched by a population"):
+        searched.dimensions(space({key: of}))
+
+
+@pytest.mark.parametrize(
+    ("key", "of"),
+    [
+        ("hparams.dropout", CategoricalDistribution((0, 0.5))),
+        ("model.dropout", FloatDistribution(0.0, 0.5, step=0.1)),
+        ("optimizer.momentum", CategoricalDistribution((0.0, 0.9))),
+    ],
+)
+def test_what_has_variables_only_above_0_is_never_or_always_0(key, of):
+    with pytest.raises(ConfigError, match=f"{key} cannot be 0 for some members .* Leave 0 out"):
         searched.dimensions(space({key: of}))
 
 
@@ -219,6 +234,11 @@ def test_a_searched_config_group_is_refused():
         ("hparams.dropout", RATE),
         ("model.dropout", RATE),
         ("optimizer.beta_1", RATE),
+        ("optimizer.beta_1", CategoricalDistribution((0.9, 0.95))),
+        ("trainer.ema", RATE),
+        ("hparams.dropout", FloatDistribution(0.0, 0.5)),
+        ("hparams.dropout", CategoricalDistribution((0,))),
+        ("hparams.lr", CategoricalDistribution((0, 0.1))),
         ("schedule.patience", COUNT),
         ("augment.shift", COUNT),
         ("trainer.class_weights", WORD),

@@ -175,6 +175,8 @@ def test_a_killed_population_goes_on_and_trains_no_segment_twice(project):
         (["evolution.members=1"], "evolution.members=1: give a whole number from 2."),
         (["trainer.patience=2"], "Give trainer.patience=null"),
         (["hydra/sweeper/pruner=asha"], "hydra/sweeper/pruner=asha: a population proposes the trials"),
+        (["hydra.sweeper.enqueue=[{hparams.dropout:0}]", "hparams.dropout=interval(0,0.5)"], "hparams.dropout=0, but"),
+        (["hydra.sweeper.enqueue=[{},{},{},{hparams.lr:1e-3}]"], "4 trials, but the population has 3 members"),
         (["hydra.sweeper.confirm=2"], "cannot be trained anew with fresh seeds"),
         (["optimized_metric=[val_accuracy,parameters]", "hydra.sweeper.direction=[maximize,minimize]"], "one value"),
     ],
