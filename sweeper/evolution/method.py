@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,11 @@ class Method(ABC):
         for key, low in (("members", 2), ("every", 1)):
             check(key, getattr(self, key), "whole number", low, whole=True)
         check("quantile", self.quantile, "share", 0, 0.5)
+
+    @property
+    def quorum(self) -> int:
+        """Members that make a comparison: half of them, and two at least."""
+        return max(2, math.ceil(self.members / 2))
 
     def segments(self, epochs: int) -> int:
         """Of a life of so many epochs. Raises: ConfigError if they do not make up segments."""

@@ -139,16 +139,12 @@ class Population:
         near = [member for member in members if begun[member] < min(begun.values()) + AHEAD]
         return next(((member, begun[member] + 1) for member in near if self._may_go_on(begun[member])), None)
 
-    @property
-    def _quorum(self) -> int:
-        return max(2, math.ceil(self._life.method.members / 2))
-
     def _may_go_on(self, segment: int) -> bool:
         """After that segment. One that lost its state needs another's, and waits for the first there is."""
         if segment in (0, self._life.segments):
             return segment == 0
         peers = self._peers(segment)
-        return len(peers) >= self._quorum and any(not told.is_lost for told in peers)
+        return len(peers) >= self._life.method.quorum and any(not told.is_lost for told in peers)
 
     def _begun(self) -> dict[int, int]:
         """The last segment that each member has begun; 0: none."""
