@@ -69,9 +69,9 @@ def run(name: str, seed: int, epochs: int) -> Reached:
 
 
 def read(path: Path | None, epochs: int) -> dict[tuple[str, int], Reached]:
-    """What was measured before with lives of so many epochs, by contestant and seed."""
+    """What was measured before with lives planned for so many epochs, by contestant and seed."""
     rows = map(json.loads, path.read_text().splitlines() if path and path.exists() else ())
-    return {(row.pop("name"), row.pop("seed")): Reached(**row) for row in rows if row["epochs"] == LIVES * epochs}
+    return {(row.pop("name"), row.pop("seed")): Reached(**row) for row in rows if row.pop("planned", None) == epochs}
 
 
 def measure(names: Sequence[str], seeds: int, epochs: int, path: Path | None) -> dict[tuple[str, int], Reached]:
@@ -83,7 +83,7 @@ def measure(names: Sequence[str], seeds: int, epochs: int, path: Path | None) ->
                 reached = runs[name, seed] = run(name, seed, epochs)
                 if path:
                     with open(path, "a") as file:
-                        file.write(json.dumps({"name": name, "seed": seed} | asdict(reached)) + "\n")
+                        file.write(json.dumps({"name": name, "seed": seed, "planned": epochs} | asdict(reached)) + "\n")
             told = runs[name, seed]
             print(
                 f"seed {seed}  {name:22}  validation {told.validation:.4f}  test {told.test:.4f}  "

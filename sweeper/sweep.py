@@ -69,7 +69,8 @@ def run(
     enqueued = enqueue.read(settings.enqueue, space)[: settings.n_trials]
     extend = extension(settings, config)
     followed = store.read(config, config.hydra.runtime.choices, config.hydra.job.name)
-    slots, waiting, pricing = executor(settings), Waiting(), None
+    most = shared.method.members if shared else settings.most  # jobs side by side
+    slots, waiting, pricing = executor(settings, most=most), Waiting(), None
     HydraConfig.instance().set_config(config)  # so that slots know hydra.sweeper.allow between trials, too
     work, logs = Work(context, config, task, Singleton.get_state()).pickled(), folder / "slots"
     with ExitStack() as stack:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sweeper.errors import ConfigError
-from sweeper.records import record, sweeps
+from sweeper.records import lineage, record, sweeps
 from sweeper.records.events import SweepStarted
 from sweeper.records.record import Sweep
 
@@ -32,10 +32,7 @@ def earlier(folder: Path, started: SweepStarted, *, confirms: bool = False) -> S
     sweep = record.read(folder, curves=False)
     _check_same(sweep.started, started, folder)
     if is_done(sweep, started.n_trials) and not confirms:
-        raise ConfigError(
-            f"hydra.sweeper.resume={folder}: it has all its {len(sweep.trials)} trials. "
-            f"Give more: hydra.sweeper.n_trials={2 * len(sweep.trials)} is the total."
-        )
+        raise ConfigError(f"hydra.sweeper.resume={folder}: it has all its {_advice(sweep)}")
     return sweep
 
 
@@ -43,6 +40,18 @@ def is_done(sweep: Sweep, n_trials: int) -> bool:
     """Whether nothing is to be searched any more, as with n_trials=0."""
     ended = sweep.ended is not None and sweep.ended.state == "FINISHED"
     return n_trials == 0 or (ended and len(sweep.trials) >= n_trials and not sweep.open)
+
+
+def _advice(sweep: Sweep) -> str:
+    """How many trials it has, and how to go beyond them."""
+    count = f"{len(sweep.trials)} trials. "
+    if lineage.is_population(sweep):
+        return f"{count}Its population is complete. For a new one that begins with its best: {_enqueued(sweep.folder)}"
+    return f"{count}Give more: hydra.sweeper.n_trials={2 * len(sweep.trials)} is the total."
+
+
+def _enqueued(folder: Path) -> str:
+    return f"hydra.sweeper.enqueue={sweeps.name(folder)}"
 
 
 def _check_same(then: SweepStarted, now: SweepStarted, folder: Path) -> None:
@@ -55,7 +64,7 @@ def _check_same(then: SweepStarted, now: SweepStarted, folder: Path) -> None:
             raise ConfigError(
                 f"hydra.sweeper.resume={folder}: the {name} has changed{_difference(old, new)}. Give the same as then "
                 f"(only hydra.… may differ): {then.command}\n"
-                f"For a new sweep that begins with the trials of this one: hydra.sweeper.enqueue={sweeps.name(folder)}"
+                f"For a new sweep that begins with the trials of this one: {_enqueued(folder)}"
             )
 
 

@@ -20,6 +20,14 @@ class Steps:
     values: list[Any]
     trials: list[int]
 
+    @property
+    def words(self) -> list[str | None]:
+        """The values by their names; None: a gap."""
+        return [
+            None if epoch is None else "null" if value is None else str(value)
+            for epoch, value in zip(self.epochs, self.values, strict=True)
+        ]
+
 
 @dataclass(frozen=True)
 class Found:
@@ -31,6 +39,10 @@ class Found:
     @cached_property
     def all(self) -> list[Trial]:
         return [trial for life in self.members for trial in life]
+
+    def is_category(self, key: str) -> bool:
+        """Whether some value of it is no number."""
+        return any(type(trial.params[key]) not in (int, float) for trial in self.all if key in trial.params)
 
     def steps(self, trials: Sequence[Trial], key: str) -> Steps:
         """Of one life or line."""

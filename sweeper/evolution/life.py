@@ -12,7 +12,8 @@ from sweeper import text
 from sweeper.config import node
 from sweeper.errors import ConfigError
 from sweeper.evolution import searched
-from sweeper.evolution.method import Dimensions, Explores, Method
+from sweeper.evolution.method import Dimensions, Method
+from sweeper.search import enqueue
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space
 from sweeper.training import objectives, trial
@@ -24,7 +25,7 @@ _UNUSED = ("sampler", "pruner", "storage", "study_name")  # of hydra.sweeper: Op
 
 @dataclass(frozen=True)
 class Life:
-    method: Method | Explores
+    method: Method
     dimensions: Dimensions
     segments: int
     rises: bool  # more is better
@@ -49,7 +50,8 @@ def of(settings: Settings, space: Space, config: DictConfig, *, ours: bool) -> L
     ours: the task is our own training. Raises: ConfigError for what a population cannot do, as `trial.check`, and as
     `searched.dimensions`.
     """
-    target = OmegaConf.select(config, f"{GROUP}._target_")
+    chosen = OmegaConf.select(config, GROUP)
+    target = chosen.get("_target_") if isinstance(chosen, DictConfig) else None
     if target is None or not (ours or str(target).startswith("sweeper.")):  # a key of somebody else's own
         return None
     if not ours:
@@ -62,6 +64,7 @@ def of(settings: Settings, space: Space, config: DictConfig, *, ours: bool) -> L
     _check_settings(settings, config)
     method = node.made(config.evolution, GROUP, settings.allow)
     dimensions, segments = searched.dimensions(space), method.segments(config.trainer.epochs)
+    searched.check_enqueued(_enqueued(settings, space, method.members), dimensions)
     life = Life(method, dimensions, segments, settings.directions == ("maximize",), config.seed, space.overrides)
     typed = _typed(config, "n_trials")
     if typed and settings.n_trials != life.trials:
@@ -101,6 +104,17 @@ def _check_settings(settings: Settings, config: DictConfig) -> None:
         typed = _typed(config, key)
         if typed:
             raise ConfigError(f"{typed}: a population proposes the trials, not Optuna. Leave it out.")
+
+
+def _enqueued(settings: Settings, space: Space, members: int) -> list[dict[str, Any]]:
+    """What the first members begin with; of an earlier sweep so many of the best trials as there are members."""
+    found = enqueue.read(settings.enqueue, space)
+    if len(found) > members and not isinstance(settings.enqueue, str):
+        raise ConfigError(
+            f"hydra.sweeper.enqueue: {len(found)} trials, but the population has {members} members, each of which "
+            f"begins with one. Leave some out, or give evolution.members={len(found)}."
+        )
+    return found[:members]
 
 
 def _typed(config: DictConfig, key: str) -> str | None:

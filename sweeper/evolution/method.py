@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -26,7 +28,7 @@ class Past:
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(ABC):
     """Raises: ConfigError for a value that cannot be."""
 
     members: int
@@ -38,6 +40,11 @@ class Method:
             check(key, getattr(self, key), "whole number", low, whole=True)
         check("quantile", self.quantile, "share", 0, 0.5)
 
+    @property
+    def quorum(self) -> int:
+        """Members that make a comparison: half of them, and two at least."""
+        return max(2, math.ceil(self.members / 2))
+
     def segments(self, epochs: int) -> int:
         """Of a life of so many epochs. Raises: ConfigError if they do not make up segments."""
         if epochs % self.every:
@@ -48,8 +55,7 @@ class Method:
             )
         return epochs // self.every
 
-
-class Explores(Protocol):
+    @abstractmethod
     def explore(self, parent: Told, dimensions: Dimensions, past: Past, rng: np.random.Generator) -> dict[str, Any]:
         """What goes on from the parent's state is trained with."""
 

@@ -7,7 +7,7 @@ depends on the score that it began at, too.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
@@ -22,6 +22,7 @@ from sweeper.sail import gaussian_process
 from sweeper.sail.genome import Genome
 
 FEW = 3  # gains, below which there is nothing to learn from
+MANY = 100  # gains: how alike they are is learned from the latest ones, for that takes time; all of them are known
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,17 @@ class PB2(Method):
 
     def explore(self, parent: Told, dimensions: Dimensions, past: Past, rng: np.random.Generator) -> dict[str, Any]:
         """The candidate with the highest upper confidence bound on its gain, if what runs now gains as expected."""
-        seen = _Seen(dimensions, past.told)
+        seen = _Seen(dimensions, past.told, self.quorum)
         if len(seen.gains) < FEW:
             return drawn(dimensions, rng)
         genes = rng.random((self.candidates, len(dimensions)))
-        process = gaussian_process.fit(seen.features, seen.gains, seen.groups)
-        waiting = [seen.at(place, values) for place, values in past.running if place.before in seen.scores]
+        kernel = gaussian_process.fit(seen.features[-MANY:], seen.gains[-MANY:], seen.groups).kernel
+        process = gaussian_process.fit(seen.features, seen.gains, seen.groups, start=kernel, learn=False)
+        waiting = [seen.at(place, values) for place, values in past.running if seen.knows(place)]
         if waiting:
             believed = np.concatenate([seen.features, waiting])
             gains = np.concatenate([seen.gains, process.predict(np.array(waiting))])
-            process = gaussian_process.fit(believed, gains, seen.groups, start=process.kernel, learn=False)
+            process = gaussian_process.fit(believed, gains, seen.groups, start=kernel, learn=False)
         context = seen.context(parent.place.segment + 1, parent.score)
         features = np.hstack([seen.genome.features(genes), np.tile(context, (len(genes), 1))])
         mean, deviation = process.predict_with_deviation(features)
@@ -54,14 +56,19 @@ class PB2(Method):
 
 
 class _Seen:
-    """The gains of all segments, each less the mean gain of that segment: early ones gain most, whatever they do."""
+    """The gains of all segments, each less the mean gain of that segment: early ones gain most, whatever they do.
 
-    def __init__(self, dimensions: Dimensions, told: Sequence[Told]):
+    A segment of which fewer than `quorum` are known is left out: their mean would say nothing, and a lone gain be 0.
+    """
+
+    def __init__(self, dimensions: Dimensions, told: Sequence[Told], quorum: int):
         self.genome = Genome(dimensions)
         self.scores = {(one.place.member, one.place.segment): one.score for one in told if not one.is_lost}
         self._last = max((one.place.segment for one in told), default=1)
         self._means, self._deviations = _by_segment(fmean, self.scores), _by_segment(pstdev, self.scores)
-        known = [one for one in told if not one.is_lost and self._known(one.place)]
+        begun = [one for one in told if not one.is_lost and self.knows(one.place)]
+        counts = Counter(one.place.segment for one in begun)
+        known = [one for one in begun if counts[one.place.segment] >= quorum]
         raw = {(one.place.member, one.place.segment): one.score - self._begun(one.place) for one in known}
         means = _by_segment(fmean, raw)
         self.gains = np.array([gain - means[segment] for (_, segment), gain in raw.items()])
@@ -79,7 +86,8 @@ class _Seen:
         above = begun - self._means.get(segment - 1, begun)
         return np.array([segment / (self._last + 1), above / (self._deviations.get(segment - 1) or 1.0)])
 
-    def _known(self, place: Place) -> bool:
+    def knows(self, place: Place) -> bool:
+        """The score that it began at."""
         return place.parent is None or place.before in self.scores
 
     def _begun(self, place: Place) -> float:

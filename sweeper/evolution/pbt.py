@@ -32,12 +32,16 @@ class PBT(Method):
             raise ConfigError(f"evolution.factors={self.factors}: give a list of numbers above 0, [0.8, 1.25].")
 
     def explore(self, parent: Told, dimensions: Dimensions, past: Past, rng: np.random.Generator) -> dict[str, Any]:
-        """The parent's hyperparameters, each perturbed or drawn anew."""
+        """The parent's hyperparameters, each perturbed or drawn anew; as is one that the parent has not.
+
+        The space of a sweep that is resumed may have grown.
+        """
         fresh = drawn(dimensions, rng)
         chosen = {}
         for key, of in dimensions.items():
             again, factor = rng.random() < self.resample, float(rng.choice(self.factors))
-            chosen[key] = fresh[key] if again else perturbed(parent.values[key], of, factor)
+            stays = key in parent.values and not again
+            chosen[key] = perturbed(parent.values[key], of, factor) if stays else fresh[key]
         return chosen
 
 

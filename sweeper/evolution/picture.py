@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sweeper import text
-from sweeper.evolution.found import Found
+from sweeper.evolution.found import Found, Steps
 from sweeper.training.pictures import BLUE, GRAY, RED, WIDE
 
 if TYPE_CHECKING:
@@ -21,14 +22,14 @@ def draw(found: Found) -> Figure:
     figure = Figure((WIDTH, HEIGHT * len(found.keys) + 0.4), layout="constrained")
     panels = figure.subplots(len(found.keys), sharex=True, squeeze=False)[:, 0]
     for axis, key, name in zip(panels, found.keys, text.names(found.keys), strict=True):
-        wide = is_wide(found, key)
+        wide, shown = is_wide(found, key), partial(_shown, is_category=found.is_category(key))
         for life in found.members:
             steps = found.steps(life, key)
-            axis.plot(steps.epochs, _shown(steps.values), color=GRAY, alpha=0.4, linewidth=1)
+            axis.plot(steps.epochs, shown(steps), color=GRAY, alpha=0.4, linewidth=1)
         copies = found.copies(key)
-        axis.scatter(copies.epochs, _shown(copies.values), s=14, color=RED, alpha=0.6, label="copied another member")
+        axis.scatter(copies.epochs, shown(copies), s=14, color=RED, alpha=0.6, label="copied another member")
         best = found.steps(found.best, key)
-        axis.plot(best.epochs, _shown(best.values), color=BLUE, linewidth=2.5, label="to the best network")
+        axis.plot(best.epochs, shown(best), color=BLUE, linewidth=2.5, label="to the best network")
         axis.set_ylabel(name)
         axis.set_yscale("log" if wide else "linear")
         axis.spines[["top", "right"]].set_visible(False)
@@ -40,11 +41,9 @@ def draw(found: Found) -> Figure:
 
 def is_wide(found: Found, key: str) -> bool:
     """Its values spread over orders of magnitude."""
-    values = [trial.params.get(key) for trial in found.all]
-    are_numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    return are_numbers and min(values) > 0 and max(values) > WIDE * min(values)
+    values = [trial.params[key] for trial in found.all if key in trial.params]
+    return not found.is_category(key) and min(values) > 0 and max(values) > WIDE * min(values)
 
 
-def _shown(values: list) -> list:
-    """Categories by their names."""
-    return [value if type(value) in (int, float) else str(value) for value in values]
+def _shown(steps: Steps, *, is_category: bool) -> list:
+    return steps.words if is_category else steps.values

@@ -24,10 +24,13 @@ from sweeper.records.states import OPEN, State
 from sweeper.search.study import Proposal
 from sweeper.training import checkpoint
 
+AHEAD = 2  # segments
+
 
 class Population:
     """A member goes on as soon as half of them have ended the same segment, or else it would be compared with nobody;
-    the one that is behind in its life first. With half as many slots as members none ever waits.
+    the one that is behind in its life first. Nobody is more than `AHEAD` segments ahead of the earliest: all of their
+    states are kept for that one.
 
     All that it decides is in the params of its trials, so the journal is enough to go on from.
     """
@@ -88,7 +91,9 @@ class Population:
         place, chosen = self._running.pop(number)
         told = Told(place, chosen, self._score(state, facts or {}))
         self._told[place.member, place.segment] = told
-        if not told.is_lost and place.segment < self._life.segments:
+        if told.is_lost:
+            _delete(self._folder, place.member, place.segment)  # its process may have died after it had left one
+        elif place.segment < self._life.segments:
             self._kept.add((place.member, place.segment))
         self._tidy()
 
@@ -122,7 +127,7 @@ class Population:
         parent = exploit.parent(own, self._peers(segment - 1), method.quantile, rng)
         place = Place(member, segment, parent.place.member)
         if parent is own:
-            return place, own.values
+            return place, drawn(self._life.dimensions, rng) | own.values  # a resumed sweep's space may have grown
         past = Past(list(self._told.values()), list(self._running.values()))
         return place, method.explore(parent, self._life.dimensions, past, rng)
 
@@ -131,18 +136,15 @@ class Population:
         begun = self._begun()
         busy = {place.member for place, _ in self._running.values()}
         members = sorted(set(begun) - busy, key=lambda member: (begun[member], member))
-        return next(((member, begun[member] + 1) for member in members if self._may_go_on(begun[member])), None)
-
-    @property
-    def _quorum(self) -> int:
-        return max(2, math.ceil(self._life.method.members / 2))
+        near = [member for member in members if begun[member] < min(begun.values()) + AHEAD]
+        return next(((member, begun[member] + 1) for member in near if self._may_go_on(begun[member])), None)
 
     def _may_go_on(self, segment: int) -> bool:
         """After that segment. One that lost its state needs another's, and waits for the first there is."""
         if segment in (0, self._life.segments):
             return segment == 0
         peers = self._peers(segment)
-        return len(peers) >= self._quorum and any(not told.is_lost for told in peers)
+        return len(peers) >= self._life.method.quorum and any(not told.is_lost for told in peers)
 
     def _begun(self) -> dict[int, int]:
         """The last segment that each member has begun; 0: none."""
@@ -173,5 +175,5 @@ def _delete(sweep: Path, member: int, segment: int) -> None:
     folder = lineage.state(sweep, member, segment)
     inside(os.path.relpath(folder.resolve(), sweep.resolve()), f"The folder {folder}")
     checkpoint.delete(folder)
-    with suppress(FileNotFoundError):
+    with suppress(OSError):  # what else is in it, is somebody else's
         folder.rmdir()

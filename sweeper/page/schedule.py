@@ -29,7 +29,7 @@ def _chart(found: Any, key: str, name: str) -> Chart:
     from sweeper.evolution.picture import is_wide
 
     hover = "trial %{customdata}, epoch %{x}: %{y}"
-    traces = []
+    traces, is_category = [], found.is_category(key)
     for title, steps, style in (
         ("members", found.lives(key), {"mode": "lines", "line": {"color": "var(--faint)", "width": 1}}),
         ("copied", found.copies(key), {"marker": {"color": "var(--dim)", "size": 7, "symbol": "x-thin-open"}}),
@@ -40,12 +40,9 @@ def _chart(found: Any, key: str, name: str) -> Chart:
         ),
     ):
         if steps.epochs:
-            traces.append(scatter(title, steps.epochs, list(map(_shown, steps.values)), steps.trials, hover, **style))
+            y = [word and escaped(word) for word in steps.words] if is_category else steps.values
+            traces.append(scatter(title, steps.epochs, y, steps.trials, hover, **style))
     layout: Figure = axes("epoch", name)
     if is_wide(found, key):
         layout["yaxis"] |= {"type": "log", "dtick": 1}
     return Chart(f"{name} by epoch", {"data": traces, "layout": layout}, height=260)
-
-
-def _shown(value: Any) -> Any:
-    return value if value is None or type(value) in (int, float) else escaped(str(value))

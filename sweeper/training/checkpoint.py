@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -15,6 +16,7 @@ from sweeper.records.events import Metrics
 NAME = "checkpoint.npz"  # in the trial's folder, until the trial has ended
 _NEW = f"new_{NAME}"
 _ARRAYS = ("network", "optimizer", "best_weights")
+_TOLD = ("curve", "order")
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Checkpoint:
     network: list[np.ndarray]  # its variables, the states of its random generators included
     optimizer: list[np.ndarray]  # its variables
     best_weights: list[np.ndarray]  # of the network, after its best epoch
+    order: dict[str, Any] = field(default_factory=dict)  # of a segment: what decides which image comes when, by key
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> None:
@@ -31,7 +34,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
     new = folder / _NEW
     try:
         with open(new, "wb") as file:
-            np.savez(file, curve=json.dumps(checkpoint.curve), **named)
+            np.savez(file, curve=json.dumps(checkpoint.curve), order=json.dumps(checkpoint.order), **named)
         os.replace(new, folder / NAME)
     finally:
         new.unlink(missing_ok=True)
@@ -48,6 +51,7 @@ def read(folder: Path) -> Checkpoint | None:
     try:
         with np.load(folder / NAME, allow_pickle=False) as file:
             arrays = {kind: [file[name] for name in file.files if name.startswith(f"{kind}_")] for kind in _ARRAYS}
-            return Checkpoint(curve=json.loads(str(file["curve"])), **arrays)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            told = {key: json.loads(str(file[key])) for key in _TOLD if key in file.files}
+            return Checkpoint(**told, **arrays)
+    except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile):
         return None

@@ -89,7 +89,10 @@ def fit(
     ending = _Ending(program, epochs)
     if segment:
         keeper.append(ending)
-    if saved and _restored(saved, program):
+    goes_on = saved is not None and _restored(saved, program)
+    if saved and not goes_on:
+        _log.warning("The network was changed since the last checkpoint: the training starts anew.")
+    if goes_on:
         epochs.repeat(saved)
         ending.state = saved
     elif segment and segment.parent:
@@ -228,10 +231,9 @@ def _state(program: Program, epochs: _Epochs) -> Checkpoint:
 
 
 def _restored(saved: Checkpoint, program: Program) -> bool:
-    """Whether the checkpoint is one of this network: its file may have changed since."""
+    """Whether the checkpoint was one of this network, whose file may have changed since."""
     pairs = ((program.net.variables, saved.network), (program.model.optimizer.variables, saved.optimizer))
     if any([v.shape for v in variables] != [value.shape for value in values] for variables, values in pairs):
-        _log.warning("The network was changed since the last checkpoint: the training starts anew.")
         return False
     for variables, values in pairs:
         for variable, value in zip(variables, values, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -13,6 +14,8 @@ from sweeper.records.lineage import Place
 from sweeper.training import checkpoint
 from sweeper.training.checkpoint import Checkpoint
 
+_ORDER = ("seed", "trainer.batch_size", "dataset.train_size")  # decide which image comes when
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -21,22 +24,32 @@ class Segment:
     last: int  # the epoch that it ends with
     is_end: bool  # of the life
     parent: Checkpoint | None  # None: from the beginning
+    order: dict[str, Any]  # what decides which image comes when, by key
 
     def check(self, restored: bool) -> None:
-        """Raises: ConfigError if its parent's state was none of this network and optimizer."""
+        """Raises: ConfigError if its parent's state was none of this network and optimizer, or of this order."""
+        cannot = (
+            f"lineage: segment {self.place.segment} of member {self.place.member} cannot go on from member "
+            f"{self.place.parent}, whose"
+        )
         if not restored:
             raise ConfigError(
-                f"lineage: segment {self.place.segment} of member {self.place.member} cannot go on from member "
-                f"{self.place.parent}, whose network or optimizer has other variables. Search nothing that decides "
-                "the shape of a weight, nor whether there is one: a dropout or momentum of 0 has none."
+                f"{cannot} network or optimizer has other variables. Search nothing that decides the shape of a "
+                "weight, nor whether there is one: a dropout or momentum of 0 has none."
             )
+        for key, value in self.parent.order.items():
+            if self.order[key] != value:
+                raise ConfigError(
+                    f"{cannot} {key} was {value} and not {self.order[key]}: its place in the data would be another. "
+                    f"Search nothing that {key} depends on."
+                )
 
     def leave(self, sweep: Path | None, end: Checkpoint) -> None:
         """Its state, for those that go on from it. sweep: the folder. Raises: OSError if the disk does not take it."""
         if sweep and not self.is_end:
             folder = lineage.state(sweep, self.place.member, self.place.segment)
             folder.mkdir(parents=True, exist_ok=True)
-            checkpoint.write(folder, replace(end, best_weights=[]))
+            checkpoint.write(folder, replace(end, best_weights=[], order=self.order))
 
 
 def of(cfg: DictConfig, sweep: Path | None) -> Segment | None:
@@ -51,7 +64,8 @@ def of(cfg: DictConfig, sweep: Path | None) -> Segment | None:
         raise ConfigError("+evolution=… is a way to search, not to train once: give -m, or leave it out.")
     every = cfg.evolution.every
     first, last = (place.segment - 1) * every, place.segment * every
-    return Segment(place, first, last, last == cfg.trainer.epochs, _parent(place, sweep))
+    order = {key: OmegaConf.select(cfg, key) for key in _ORDER}
+    return Segment(place, first, last, last == cfg.trainer.epochs, _parent(place, sweep), order)
 
 
 def _parent(place: Place, sweep: Path | None) -> Checkpoint | None:

@@ -5,7 +5,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from sweeper.errors import ConfigError
-from sweeper.evolution.method import Past
+from sweeper.evolution.method import Past, drawn
 from sweeper.evolution.pb2 import PB2
 from sweeper.evolution.pbt import PBT, perturbed
 from sweeper.evolution.told import LOST, Told
@@ -41,7 +41,7 @@ def explored(method, past=NOTHING, dimensions=SPACE, values=VALUES, score=0.5, s
     ],
 )
 def test_a_perturbed_value_stays_in_its_range_and_on_its_steps(value, of, factor, becomes):
-    assert perturbed(value, of, factor) == pytest.approx(becomes) if becomes != "a" else becomes
+    assert perturbed(value, of, factor) == (becomes if isinstance(becomes, str) else pytest.approx(becomes))
     assert isinstance(perturbed(value, of, factor), type(value))
 
 
@@ -103,13 +103,40 @@ def test_pb2_takes_what_has_gained_most():
 
 def test_pb2_tries_something_else_than_what_runs():
     method, running = PB2(8, 1, 0.25, kappa=3.0, candidates=500), []
-    told = lives(members=3)
+    told = lives(members=4)
     for member in range(3):
         parent = told[-1]
         chosen = method.explore(parent, LINE, Past(told, running), np.random.default_rng(0))
         running.append((Place(member, 4, 2), chosen))
     rates = np.log10([values["lr"] for _, values in running])
     assert np.diff(np.sort(rates)).min() > 0.05  # the same candidates, and the same first choice otherwise
+
+
+def test_pb2_tries_something_else_than_a_first_segment_that_runs():
+    method, told = PB2(8, 1, 0.25, kappa=100.0, candidates=500), lives(segments=1)
+    (alone,) = explored(method, Past(told, ()), LINE, seeds=1)
+    (beside,) = explored(method, Past(told, [(Place(7, 1), alone)]), LINE, seeds=1)
+    assert beside != alone
+
+
+def test_pb2_follows_a_best_rate_that_moves():
+    best, rng, told = np.linspace(-1.3, -3.7, 7), np.random.default_rng(0), []
+    scores = np.full(8, 0.5)
+    for segment in range(1, 7):
+        for member in range(8):
+            lr = 10 ** rng.uniform(-4, -1)
+            scores[member] += 0.1 - 0.05 * (np.log10(lr) - best[segment - 1]) ** 2
+            told.append(Told(Place(member, segment, None if segment == 1 else member), {"lr": lr}, scores[member]))
+    parent = max(told[-8:], key=lambda one: one.score)
+    method = PB2(8, 1, 0.25, kappa=0.0, candidates=300)
+    found = [method.explore(parent, LINE, Past(told, ()), np.random.default_rng(seed)) for seed in range(5)]
+    assert np.mean([np.log10(one["lr"]) for one in found]) == pytest.approx(best[6], abs=0.3)  # -2.5 is their mean
+
+
+def test_pb2_draws_while_too_few_have_ended_the_same_segment():
+    method = PB2(8, 1, 0.25, kappa=0.0, candidates=50)
+    found = explored(method, Past(lives(members=3), ()), LINE, seeds=20)
+    assert found == [drawn(LINE, np.random.default_rng(seed)) for seed in range(20)]
 
 
 def test_pb2_draws_while_it_knows_nothing_and_passes_over_what_was_lost():

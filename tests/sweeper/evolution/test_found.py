@@ -1,8 +1,13 @@
 """The schedule that a population found, as data and as a picture."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from sweeper.evolution import found, picture
+from sweeper.page.schedule import section
+from sweeper.page.seen import Seen
 from sweeper.records.events import SweepStarted
 from sweeper.records.lineage import Place
 from sweeper.records.record import Sweep, Trial
@@ -51,6 +56,22 @@ def test_a_picture_has_a_panel_a_hyperparameter():
     drawn = picture.draw(found.of(SWEEP))
     assert [axis.get_ylabel() for axis in drawn.axes] == ["lr", "class_weights"]
     assert [axis.get_yscale() for axis in drawn.axes] == ["log", "linear"]
+
+
+def test_null_is_a_category_and_no_gap():
+    schedule = found.of(SWEEP)
+    assert schedule.lives("trainer.class_weights").words == ["null", "null", "null", "null", None] * 2
+    assert schedule.is_category("trainer.class_weights")
+    assert not schedule.is_category("hparams.lr")
+
+
+@pytest.mark.parametrize("values", [(None, 0.3, "a", 0.5), (0.3, "a", 0.5, None), (0.3, 0.5, None, "a")])
+def test_categories_that_are_numbers_too_can_be_drawn_and_listed(values, tmp_path):
+    trials = [replace(one, params=one.params | {"x.y": y}) for one, y in zip(SWEEP.trials, values, strict=True)]
+    schedule = found.of(replace(SWEEP, trials=tuple(trials)))
+    picture.draw(schedule).savefig(tmp_path / "schedule.png")
+    members, *_ = section(Seen(replace(SWEEP, trials=tuple(trials)), False)).blocks[0].blocks[2].figure["data"]
+    assert set(members["y"]) == {"null", "0.3", "a", "0.5", None}
 
 
 def test_other_sweeps_have_no_schedule():

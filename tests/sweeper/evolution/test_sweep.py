@@ -4,15 +4,21 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import mlflow
 import pytest
+from omegaconf import OmegaConf
 
+from sweeper.engine import resume
 from sweeper.errors import ConfigError
+from sweeper.evolution import life
 from sweeper.planning import prospect
 from sweeper.records import journal, lineage, record
-from sweeper.records.events import TrialEnded, TrialStarted
+from sweeper.records.events import SweepEnded, SweepStarted, TrialEnded, TrialStarted
+from sweeper.search import space
+from sweeper.search.settings import Settings
 
 from ..watched import until
 
@@ -34,7 +40,11 @@ def swept(request, tmp_path_factory):
     """The folder that a whole sweep was typed in, and what it printed."""
     folder = tmp_path_factory.mktemp(request.param)
     done = subprocess.run(
-        [*COMMAND, f"+evolution={request.param}"], cwd=folder, capture_output=True, text=True, timeout=280
+        [*COMMAND, f"+evolution={request.param}", "hydra.sweeper.n_jobs=4"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=280,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder, done.stdout
@@ -53,7 +63,7 @@ def test_each_segment_is_a_trial_that_trains_its_own_epochs(swept):
     folder, printed = swept
     sweep = record.read(folder / "sweep")
     assert "A population of 3 members, each with 3 segments of 1 epoch: a trial is one segment" in printed
-    assert "9 trials on" in printed
+    assert "9 trials on 3 slots" in printed  # a fourth would have nothing to do
     places = [lineage.of(trial.params) for trial in sweep.trials]
     assert sorted((place.member, place.segment) for place in places) == [(m, s) for m in range(3) for s in (1, 2, 3)]
     assert {trial.state for trial in sweep.trials} == {"FINISHED"}
@@ -165,6 +175,8 @@ def test_a_killed_population_goes_on_and_trains_no_segment_twice(project):
         (["evolution.members=1"], "evolution.members=1: give a whole number from 2."),
         (["trainer.patience=2"], "Give trainer.patience=null"),
         (["hydra/sweeper/pruner=asha"], "hydra/sweeper/pruner=asha: a population proposes the trials"),
+        (["hydra.sweeper.enqueue=[{hparams.dropout:0}]", "hparams.dropout=interval(0,0.5)"], "hparams.dropout=0, but"),
+        (["hydra.sweeper.enqueue=[{},{},{},{hparams.lr:1e-3}]"], "4 trials, but the population has 3 members"),
         (["hydra.sweeper.confirm=2"], "cannot be trained anew with fresh seeds"),
         (["optimized_metric=[val_accuracy,parameters]", "hydra.sweeper.direction=[maximize,minimize]"], "one value"),
     ],
@@ -174,6 +186,23 @@ def test_what_a_population_cannot_do_is_refused(words, message, tmp_path):
     small = [word for word in SMALL if not word.startswith(given)]
     with pytest.raises(ConfigError, match=re.escape(message)):
         prospect.read(["hparams=search", "+evolution=pbt", *small, *words], tmp_path)
+
+
+@pytest.mark.parametrize("value", ["genetic", 3, [1, 2], None, {"rate": 0.1}])
+def test_an_evolution_of_somebody_else_is_no_population(value):
+    config = OmegaConf.create({"evolution": value})
+    assert life.of(Settings(None, None, None), space.Space((), {}, (), dict), config, ours=False) is None
+
+
+def test_a_population_that_is_complete_is_not_told_to_give_more(tmp_path):
+    started = SweepStarted("sweep", "python -m sweeper -m", "val_accuracy", ("maximize",), 1, None, 0.0)
+    with closing(journal.Journal(tmp_path)) as file:
+        file.write(started)
+        file.write(TrialStarted(0, 0, lineage.Place(0, 1).params, "", "0", 0.0))
+        file.write(TrialEnded(0, "FINISHED", (0.5,), None))
+        file.write(SweepEnded("FINISHED", None, 0, 0.0))
+    with pytest.raises(ConfigError, match=r"its 1 trials. Its population is complete. .* hydra.sweeper.enqueue="):
+        resume.earlier(tmp_path, started)
 
 
 def test_what_is_refused_leaves_nothing(project):

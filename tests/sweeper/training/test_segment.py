@@ -114,10 +114,20 @@ def test_the_last_segment_leaves_no_state(tmp_path):
     assert keras.models.load_model(tmp_path / "02" / "model.keras").count_params() > 0
 
 
-def test_a_parent_of_another_shape_is_refused(tmp_path):
+def test_a_parent_of_another_shape_is_refused(tmp_path, caplog):
     trained(tmp_path, 0, 1, "null", "model.filters=6")
     with pytest.raises(ConfigError, match="segment 2 of member 1 cannot go on from member 0, whose network"):
         trained(tmp_path, 1, 2, 0)
+    assert "starts anew" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("key", "word"), [("trainer.batch_size", "${hparams.batch}"), ("seed", "${hparams.batch}")], ids=["batch", "seed"]
+)
+def test_a_parent_that_stands_elsewhere_in_the_data_is_refused(key, word, tmp_path):
+    trained(tmp_path, 0, 1, "null", "+hparams.batch=32", f"{key}={word}")
+    with pytest.raises(ConfigError, match=f"member 1 cannot go on from member 0, whose {key} was 32 and not 40"):
+        trained(tmp_path, 1, 2, 0, "+hparams.batch=40", f"{key}={word}")
 
 
 def test_a_parent_that_is_gone_is_told(tmp_path):
