@@ -73,7 +73,7 @@ def test_an_input_needs_no_data_set(monkeypatch, capsys):
         (["--input", "32x32"], "--input 32x32: not a shape. Give height, width and channels: 32x32x3"),
         (["--input", "0x32x3"], "--input 0x32x3: not a shape. Give height, width and channels: 32x32x3"),
         (["model=nowhere"], "model=nowhere: there is no such option. Choose from alexnet, custom, "),
-        (["model.width=3"], "model.width: there is no such key. model has filters, dropout."),
+        (["model.width=3"], "model.width: there is no such key. model has filters, blocks, convolutions, "),
     ],
 )
 def test_a_mistake_is_told_in_a_sentence(arguments, complaint, monkeypatch, capsys):

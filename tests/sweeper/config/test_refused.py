@@ -20,7 +20,7 @@ from sweeper.search import space
         ("lr=3", "lr: there is no such key. Do you mean hparams.lr? The config has "),
         (
             "model.filtres=4",
-            "model.filtres: there is no such key. Do you mean model.filters? model has filters, dropout.",
+            "model.filtres: there is no such key. Do you mean model.filters? model has filters, blocks, convolutions, kernel, growth, stride, dropout.",
         ),
         ("trainer.epochs.x=3", "trainer.epochs.x: there is no such key. trainer.epochs has none."),
         ("dataset=digit", "there is no such option. Do you mean digits? Choose from cifar10, digits, ferplus, folder."),
