@@ -51,8 +51,9 @@ class Pricing:
                 self._begin()
             self._process.send(list(overrides))
             if self._answered():
+                told = self._process.connection.recv()
                 self._losses = 0
-                return self._process.connection.recv()
+                return told
         except (EOFError, OSError, psutil.NoSuchProcess) as error:  # also of what it is forked from
             _log.warning("The process that tells what networks cost was lost: %s", error)
         self._losses += 1
