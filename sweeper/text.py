@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -82,3 +84,12 @@ def clock(seconds: float) -> str:
 def first_line(reason: str | None) -> str:
     """Of an error's message, which may go on."""
     return (reason or "").strip().partition("\n")[0]
+
+
+def pipe(lines: Iterable[str]) -> None:
+    """Writes them to stdout. That a reader closes it early is no error."""
+    try:
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough; without this Python complains again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

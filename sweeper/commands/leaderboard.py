@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -43,7 +42,7 @@ def run(args: Namespace) -> int:
         for standing in found:
             table.show(standing, args.top, console)
     else:
-        _pipe(_line(standing, row) for standing in found for row in standing.rows[: args.top or None])
+        text.pipe(_line(standing, row) for standing in found for row in standing.rows[: args.top or None])
     return 0
 
 
@@ -54,14 +53,6 @@ def _nothing(sweep: str | None) -> str:
     name, ended = text.printable(sweep), sweeps.find(sweep).ended
     reason = f": {ended.reason}" if ended and ended.reason else "."
     return "\n".join(map(text.printable, f"No trial has begun in {name}{reason}".split("\n")))
-
-
-def _pipe(lines: Iterable[str]) -> None:
-    try:
-        sys.stdout.writelines(f"{line}\n" for line in lines)
-        sys.stdout.flush()
-    except BrokenPipeError:  # `| head` has seen enough; without this Python complains again at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _line(standing: Standing, row: Row) -> str:

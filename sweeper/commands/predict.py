@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,10 +54,14 @@ def run(args: Namespace) -> int:
     if console.is_terminal:
         console.print(_table(list(predictions)))
     else:
-        for prediction in predictions:
-            for name, probability in prediction.classes:
-                print(prediction.file, text.printable(name), f"{probability:.6f}", sep="\t")
+        text.pipe(_lines(predictions))
     return 0
+
+
+def _lines(predictions: Iterable[Prediction]) -> Iterator[str]:
+    for prediction in predictions:
+        for name, probability in prediction.classes:
+            yield f"{prediction.file}\t{text.printable(name)}\t{probability:.6f}"
 
 
 def load(folder: Path) -> Classifier:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from sweeper import text
@@ -69,3 +72,12 @@ def test_lines_are_broken_between_words_but_for_what_is_to_be_copied():
 @pytest.mark.parametrize(("number", "read"), [(0, "0 trials"), (1, "1 trial"), (2, "2 trials")])
 def test_one_is_no_plural(number, read):
     assert text.count(number, "trial") == read
+
+
+def test_a_pipe_closed_early_is_no_error():
+    code = "from sweeper import text; text.pipe(str(number) for number in range(10**6))"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
