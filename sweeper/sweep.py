@@ -83,8 +83,8 @@ def run(
         if searches:
             is_known = is_ours(task) and not extend  # what a network is made of
             if is_known and set(asked.axes(config)) & set(size.NAMES):
-                pricing = Pricing(work, logs, settings.executor.get("preload") or (), stopping)
-                stack.enter_context(closing(pricing))
+                preload = settings.executor.get("preload") or ()
+                pricing = stack.enter_context(closing(Pricing(work, logs, preload, stopping)))
             price = pricing and pricing.ask
             study = _source(settings, space, folder, enqueued, extend, earlier and trials, shared, price)
             settings = replace(settings, n_trials=min(settings.n_trials, study.size or settings.n_trials))

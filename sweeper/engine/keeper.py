@@ -88,10 +88,9 @@ class Keeper:
         (self._own(trial) / MODEL).unlink(missing_ok=True)
 
     def _cell(self, facts: Mapping[str, Any]) -> int:
-        told = [facts.get(axis.name) for axis in self._axes]
-        if not told or not all(isinstance(value, int | float) for value in told):
+        if not self._axes:
             return -1
-        places = [axis.scaled(value) for axis, value in zip(self._axes, told, strict=True)]
+        places = [axis.scaled(descriptor.number(facts.get(axis.name))) for axis in self._axes]
         return int(descriptor.cells(self._axes, np.array([places]))[0])
 
     def _point(self, values: Sequence[float], missed: Mapping[str, float]) -> pareto.Point:

@@ -90,6 +90,11 @@ def _made(name: str, keys: Mapping[str, Any], fn: Exact | None) -> Descriptor:
         ) from None
 
 
+def number(told: object) -> float:
+    """What a trial told of a descriptor; NaN where that is no number."""
+    return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else math.nan
+
+
 def cells(descriptors: Sequence[Descriptor], scaled: np.ndarray) -> np.ndarray:
     """(n, descriptors) scaled values -> (n,) numbers of cells, -1 where one is beyond its axis or unknown (NaN)."""
     scaled = np.asarray(scaled, float)

@@ -36,7 +36,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Selection:
-    """Raises: ConfigError for a way that there is not."""
+    """Raises: ConfigError for a way that there is not, or a batch of none."""
 
     way: str
     batch_size: int

@@ -87,12 +87,8 @@ def lacking(known: Told, descriptors: Sequence[Descriptor]) -> list[str]:
 
 def values(trials: Sequence[FrozenTrial], axis: Descriptor) -> np.ndarray:
     """What trials told of a descriptor, or what is known of it without a training. (n,), NaN where neither is."""
-    told = np.array([_number(trial.user_attrs.get(axis.name)) for trial in trials], float)
-    lacking = np.flatnonzero(np.isnan(told))
-    if axis.fn is not None and len(lacking):
-        told[lacking] = axis.fn([trials[place].params for place in lacking])
+    told = np.array([descriptor.number(trial.user_attrs.get(axis.name)) for trial in trials], float)
+    unknown = np.flatnonzero(np.isnan(told))
+    if axis.fn is not None and len(unknown):
+        told[unknown] = axis.fn([trials[place].params for place in unknown])
     return told
-
-
-def _number(told: object) -> float:
-    return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else math.nan

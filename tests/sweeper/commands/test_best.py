@@ -1,8 +1,4 @@
-import sys
-
 import pytest
-
-from sweeper import app
 
 from ..ranking.test_atlas import sized
 
@@ -13,13 +9,10 @@ def sweep(write_sweep):
 
 
 @pytest.fixture
-def typed(monkeypatch, capsys):
+def typed(command):
     def run(*words):
-        monkeypatch.setattr(sys, "argv", ["sweeper", "best", *words])
-        with pytest.raises(SystemExit) as end:
-            app.main()
-        said = capsys.readouterr()
-        return end.value.code, said.out or said.err
+        code, said = command("best", *words)
+        return code, said.out or said.err
 
     return run
 

@@ -1,21 +1,13 @@
-import sys
+from functools import partial
 
 import pytest
-
-from sweeper import app
 
 from ..ranking.test_atlas import sized
 
 
 @pytest.fixture
-def typed(monkeypatch, capsys):
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["sweeper", "map", *words])
-        with pytest.raises(SystemExit) as end:
-            app.main()
-        return end.value.code, capsys.readouterr()
-
-    return run
+def typed(command):
+    return partial(command, "map")
 
 
 def test_a_sweep_has_a_map_of_its_elites_in_its_folder(typed, write_sweep):

@@ -3,11 +3,11 @@
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from sweeper import app
 from sweeper.commands import verify
 from sweeper.ranking import kept, promises
 from sweeper.records import journal, record
@@ -30,14 +30,8 @@ FOLDER = Path("multirun/monday")
 
 
 @pytest.fixture
-def typed(monkeypatch, capsys):
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["sweeper", "verify", *words])
-        with pytest.raises(SystemExit) as end:
-            app.main()
-        return end.value.code, capsys.readouterr()
-
-    return run
+def typed(command):
+    return partial(command, "verify")
 
 
 @pytest.mark.parametrize(
