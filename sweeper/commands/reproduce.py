@@ -26,12 +26,11 @@ from sweeper.records.record import Sweep, Trial
 from sweeper.training import instances, objectives, origin, trial
 from sweeper.training.differences import Difference, alike, of_configs, of_origins
 from sweeper.training.origin import Origin
-from sweeper.training.trainer import AUTO, COSTS
+from sweeper.training.trainer import AUTO, AUTOMATIC, COSTS
 
 ERRORS = 2  # standard errors of an accuracy that two trainings of the same may be apart
 LOSS = 0.05  # share of a loss
 EQUAL = 1e-6  # share of a value that counts as none
-AUTOMATIC = ("precision", "steps_per_execution")  # keys of the trainer
 MEASURED = ("latency_ms", "train_seconds")  # how the names of those end that are another one each time
 SIZE = 0.02  # share of a file's size: its names and its compression are not always the same
 

@@ -96,6 +96,7 @@ class LocalExecutor:
         if time.monotonic() < self._weighed_at + _WEIGHING:
             return []
         self._weighed_at = time.monotonic()
+        self._gpus.watch()
         busy = {number: p for number, p in self._processes.items() if p.job}
         too_large = self._too_large(busy) if self._memory_limit else []
         if not too_large and len(busy) > 1 and capacity.is_short():

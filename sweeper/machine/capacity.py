@@ -1,7 +1,8 @@
-"""How many slots the memory holds: that of a card, which a trial has shown its part of, and that of the machine."""
+"""How many slots a card holds, by what a trial takes of its memory and time; whether the machine is short of memory."""
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,9 +17,11 @@ _LIMITS = (  # of a control group, in version 2 and 1: its limit, what it uses, 
 )
 
 
-def on_card(card: str) -> int:
+def on_card(card: str, busy: float = 0.0) -> int:
     """Slots like the one that trains there now and has seen all of an epoch; 1 if the card does not tell.
 
+    busy: share of the time that it calculates for this one, 0 if it does not tell. Programs take turns on a card: more
+    of them than fill its time make each other wait. One more than that trains while another one starts or validates.
     What other programs take of it counts as if the slot did: so there are rather too few.
     """
     told = asked_of_cards("memory.used,memory.total", card)
@@ -26,7 +29,18 @@ def on_card(card: str) -> int:
         used, total = (float(part) for part in told[0].split(","))
     except (IndexError, ValueError):
         return 1
-    return max(1, int(_FILLED * total / used)) if used > 0 else 1
+    fit = max(1, int(_FILLED * total / used)) if used > 0 else 1
+    return min(fit, math.ceil(1 / busy) + 1) if busy else fit
+
+
+def busy_cards() -> dict[str, float]:
+    """Number and UUID of each card that tells -> the share of the last moment in which it calculated."""
+    shares = {}
+    for line in asked_of_cards("index,uuid,utilization.gpu"):
+        *names, percent = (part.strip() for part in line.split(","))
+        if percent.isdecimal():
+            shares |= dict.fromkeys(names, int(percent) / 100)
+    return shares
 
 
 def is_short(groups: Path = Path("/sys/fs/cgroup")) -> bool:

@@ -1,7 +1,8 @@
-"""The graphics cards that slots share: slot n has card n modulo their count, and each holds what its memory can."""
+"""The graphics cards that slots share: slot n has card n modulo their count, and each holds what keeps it busy."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from sweeper.machine import capacity, hardware
@@ -15,19 +16,27 @@ class Gpus:
         """
         self.names = names
         self._unmeasured = set() if known else set(range(len(names)))
+        self._busiest: defaultdict[int, float] = defaultdict(float)  # share of a moment, of the unmeasured ones
         self._made_room_for: set[int] = set()  # trials
 
     def of(self, slot: int) -> str | None:
         return self.names[slot % len(self.names)] if self.names else None
+
+    def watch(self) -> None:
+        """Once in a while, as long as cards are unmeasured: a card tells of its last moment only."""
+        shares = capacity.busy_cards() if self._unmeasured else {}
+        for card in self._unmeasured:
+            self._busiest[card] = max(self._busiest[card], shares.get(self.names[card], 0.0))
 
     def more(self, slot: int) -> Sequence[int]:
         """The slots that fit on its card beside it, if no other one has told before; it has seen all of an epoch."""
         cards = len(self.names)
         if not cards or slot % cards not in self._unmeasured:
             return ()
-        self._unmeasured.remove(slot % cards)
-        fit = min(capacity.on_card(self.names[slot % cards]), hardware.cores() // cards)
-        return range(slot % cards + cards, fit * cards, cards)
+        card = slot % cards
+        self._unmeasured.remove(card)
+        fit = min(capacity.on_card(self.names[card], self._busiest[card]), hardware.cores() // cards)
+        return range(card + cards, fit * cards, cards)
 
     def make_room(self, slot: int, slots: Collection[int], trial: int) -> bool:
         """Whether a trial that found no memory may have found too many others of `slots` on its card.

@@ -18,6 +18,7 @@ from sweeper.records.record import Sweep, Trial
 from sweeper.records.states import FAILURES, label
 from sweeper.search import constraints
 from sweeper.training import objectives
+from sweeper.training.trainer import AUTOMATIC
 
 LEADERBOARD = "leaderboard.csv"
 RESULTS = "optimization_results.yaml"
@@ -138,7 +139,7 @@ def _on_front(sweep: Sweep) -> list[str]:
 def _on_auto(sweep: Sweep) -> list[str]:
     """What `auto` in conf/trainer became on this machine, in the best trial."""
     facts = sweep.best.facts if sweep.best else {}
-    chosen = [f"trainer.{key}={facts[key]}" for key in ("precision", "steps_per_execution") if key in facts]
+    chosen = [f"trainer.{key}={facts[key]}" for key in AUTOMATIC if key in facts]
     return [f"On this machine `auto` is {', '.join(chosen)}"] if chosen else []
 
 

@@ -26,6 +26,7 @@ STEPS = 20  # of each precision that are timed at most
 SECONDS = 0.5  # for each precision, after which no further step is timed
 EXECUTION = 0.25  # seconds between returns to Python, which then cost about 1 %
 FASTEST = 1e-3  # seconds of a step, however small: a GPU has to be told each operation
+COMPILED = 2000  # steps of a training: XLA takes 3 to 9 s more to compile on a GPU, and then a third of a step's 8 ms
 SIDE = 1024  # of the matrices whose product is timed
 SHARE = 0.5  # of that product's speed, which a training reaches on a CPU
 
@@ -52,6 +53,11 @@ def steps_at_once(mflops: float, batch_size: int, folder: Path | None) -> int:
     return max(1, int(EXECUTION / max(FASTEST, 3 * mflops * batch_size / (SHARE * speed))))
 
 
+def pays_to_compile(steps: int) -> bool:
+    """By XLA. steps: of the whole training. Never on a CPU, where oneDNN is several times faster."""
+    return steps >= COMPILED and bool(tf.config.list_physical_devices("GPU")) and _has_xla()
+
+
 def seconds_a_step(precisions: Sequence[str], begun: Callable[[str], tuple[Program, Batches]]) -> dict[str, float]:
     """Of each precision, in turns: other work on the machine then slows all of them. Infinite for one that a layer of
     the network cannot do.
@@ -76,6 +82,16 @@ def _precisions() -> Sequence[str]:
         generation = tf.config.experimental.get_device_details(cards[0]).get("compute_capability", (0, 0))
         return ["mixed_bfloat16"] if generation >= (8, 0) else ["mixed_float16"] if generation >= (7, 0) else []
     return ["mixed_bfloat16"] if hardware.flags() & {"amx_bf16", "avx512_bf16"} else []
+
+
+def _has_xla() -> bool:
+    """Whether it finds what it compiles with: it comes with `tensorflow[and-cuda]`, but not with every CUDA."""
+    try:
+        tf.function(tf.math.tanh, jit_compile=True)(tf.ones(2)).numpy()
+    except tf.errors.OpError as error:
+        _log.warning("trainer.jit_compile=auto does without XLA: %s", error.message)
+        return False
+    return True
 
 
 def _step(program: Program, batches: Batches) -> Callable[[], float]:

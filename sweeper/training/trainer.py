@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from sweeper.errors import ConfigError
@@ -12,6 +13,7 @@ METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")  # those named loss a
 # in thousands of bytes. Then of it as a file that others run.
 COSTS = ("parameters", "mflops", "latency_ms", "train_seconds", "model_kb", *file_costs.NAMES)
 AUTO = "auto"  # what this machine does fastest
+AUTOMATIC = ("precision", "steps_per_execution", "jit_compile")  # keys that may be so
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -36,7 +38,7 @@ class Trainer:
     latency: bool = False  # measured although it is not optimized
     checkpoint: float | None = None  # seconds between two checkpoints; None = none
     steps_per_execution: int | str = 1  # or auto
-    jit_compile: bool = False
+    jit_compile: bool | str = False  # by XLA; or auto
 
     def __post_init__(self):
         for key in ("epochs", "batch_size", "steps_per_execution", "patience"):
@@ -50,9 +52,10 @@ class Trainer:
             ("patience_metric", (None, *METRICS)),
             ("class_weights", (None, "balanced")),
             ("views", (1, 2)),
+            ("jit_compile", (True, False, AUTO)),
         ):
             if getattr(self, key) not in choices:
-                known = ", ".join("null" if choice is None else str(choice) for choice in choices)
+                known = ", ".join(json.dumps(choice).strip('"') for choice in choices)
                 raise ConfigError(f"trainer.{key}={getattr(self, key)}: unknown. Give one of {known}.")
         if self.checkpoint is not None and (not isinstance(self.checkpoint, int | float) or self.checkpoint < 0):
             raise ConfigError(f"trainer.checkpoint={self.checkpoint}: not a time. Give seconds from 0, or null.")

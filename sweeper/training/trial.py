@@ -23,7 +23,7 @@ from sweeper.secret import without_credentials
 from sweeper.training import answers, checkpoint, instances, objectives, origin, segment, size
 from sweeper.training.schedule import Schedule
 from sweeper.training.segment import Segment
-from sweeper.training.trainer import AUTO, PRECISIONS, Trainer
+from sweeper.training.trainer import AUTO, AUTOMATIC, PRECISIONS, Trainer
 
 if TYPE_CHECKING:
     from sweeper.training.parts import Parts
@@ -171,6 +171,8 @@ def prepare(cfg: DictConfig, trainer: Trainer, allow: Sequence[str] = ()) -> Sta
         at_once = speed.steps_at_once(costs.mflops(net), trainer.batch_size, instances.cache_folder(cfg))
         trainer = replace(trainer, steps_per_execution=at_once)
     steps = trainer.epochs * batches.steps
+    if trainer.jit_compile == AUTO:
+        trainer = replace(trainer, jit_compile=speed.pays_to_compile(steps))
     schedule = make("schedule", steps=steps)
     rate = rates.Rates(rates.table(schedule, steps))
     parts = Parts(net, make("optimizer", learning_rate=rate), rate, trainer)
@@ -210,8 +212,10 @@ def as_text(cfg: DictConfig) -> str:
 
 def _chosen(cfg: DictConfig, trainer: Trainer, program: Program) -> dict[str, Any]:
     """What `auto` became, as facts."""
-    became = {"precision": trainer.precision, "steps_per_execution": program.model.steps_per_execution}
-    return {key: value for key, value in became.items() if cfg.trainer.get(key) == AUTO}
+    model = program.model
+    became = (trainer.precision, model.steps_per_execution, model.jit_compile)
+    told = zip(AUTOMATIC, became, strict=True)
+    return {key: value for key, value in told if cfg.trainer.get(key) == AUTO and value}
 
 
 def _without_inherited(report: Report, segment: Segment) -> Report:

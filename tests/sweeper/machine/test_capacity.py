@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from sweeper.machine import capacity, hardware
+from sweeper.machine.gpus import Gpus
 from sweeper.records.events import TrialEnded
 
 from ..watched import X, events, trials
@@ -10,12 +11,14 @@ from ..watched import X, events, trials
 
 @pytest.fixture
 def card(tmp_path, monkeypatch):
-    """Makes the machine one with a card that tells of its memory what is given, in MiB."""
+    """Makes the machine one with a card that tells its memory as given, in MiB, and how busy it is, in percent."""
 
-    def with_memory(told):
+    def with_memory(told, busy="[N/A]"):
         program = tmp_path / "bin" / "nvidia-smi"
         program.parent.mkdir(exist_ok=True)
-        program.write_text(f"#!/bin/sh\necho '{told}'\n")
+        program.write_text(
+            f"#!/bin/sh\ncase $* in *utilization*) echo '0, GPU-1b2c, {busy}';; *) echo '{told}';; esac\n"
+        )
         program.chmod(0o755)
         monkeypatch.setenv("PATH", str(program.parent), prepend=":")
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
@@ -30,6 +33,28 @@ def card(tmp_path, monkeypatch):
 def test_a_card_holds_slots_like_the_one_that_it_has_measured(card, told, slots):
     card(told)
     assert capacity.on_card("0") == slots
+
+
+@pytest.mark.parametrize(("busy", "slots"), [(1.0, 2), (0.45, 4), (0.2, 6), (0.01, 9), (0.0, 9)])
+def test_a_card_gets_no_more_slots_than_keep_it_busy(card, busy, slots):
+    card("1000, 10000")
+    assert capacity.on_card("0", busy) == slots
+
+
+@pytest.mark.parametrize(("percent", "told"), [("37", {"0": 0.37, "GPU-1b2c": 0.37}), ("[N/A]", {})])
+def test_cards_tell_how_busy_they_are(card, percent, told):
+    card("1000, 10000", percent)
+    assert capacity.busy_cards() == told
+
+
+@pytest.mark.parametrize("name", ["0", "GPU-1b2c"])
+def test_the_busiest_moment_of_a_card_counts(card, name):
+    card("1000, 10000", 45)
+    cards = Gpus([name], known=False)
+    cards.watch()
+    card("1000, 10000", 3)  # while it validates
+    cards.watch()
+    assert list(cards.more(0)) == list(range(1, min(4, hardware.cores())))
 
 
 def test_a_machine_without_nvidia_smi_has_a_slot_a_card(tmp_path, monkeypatch):

@@ -82,6 +82,7 @@ class Listener:
         ("checkpoint", -1),
         ("class_weights", "heavy"),
         ("views", 3),
+        ("jit_compile", "maybe"),
     ],
 )
 def test_a_trainer_that_cannot_train_is_refused(key, value):

@@ -97,7 +97,7 @@ def test_processes_wait_for_the_one_that_measures(tmp_path):
 
 
 def test_a_large_network_returns_to_python_after_each_step_and_a_small_one_seldom(tmp_path):
-    large, middle, small = (speed.steps_at_once(mflops, 64, tmp_path) for mflops in (1e5, 10, 1e-3))
+    large, middle, small = (speed.steps_at_once(mflops, 64, tmp_path) for mflops in (1e5, 3, 1e-3))
     assert large == 1
     assert 1 < middle < small
     assert small == speed.EXECUTION / speed.FASTEST
@@ -146,3 +146,15 @@ def test_auto_needs_a_place_to_remember_what_it_measured(tmp_path):
     cfg = composed(["trainer.epochs=1", f"trainer.precision={AUTO}", "cache=null"])
     with pytest.raises(ConfigError, match="cache=null"):
         run(cfg, folder=tmp_path)
+
+
+def test_a_processor_compiles_by_xla_only_if_told(tmp_path):
+    assert not speed.pays_to_compile(10**9)
+    facts = run(composed(["trainer.epochs=1", "model.filters=2", f"trainer.jit_compile={AUTO}"]), folder=tmp_path).facts
+    assert "jit_compile" not in facts
+
+
+@pytest.mark.skipif(not hardware.gpus(), reason="needs a GPU")
+def test_a_card_compiles_long_trainings_by_xla():
+    assert speed.pays_to_compile(speed.COMPILED)
+    assert not speed.pays_to_compile(speed.COMPILED - 1)
