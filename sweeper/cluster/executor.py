@@ -71,7 +71,7 @@ class ClusterExecutor:
         self._ask_at = self._look_at = 0.0  # on the monotonic clock; here and below
 
     def start(self, work: bytes, log_folder: str) -> None:
-        """Jobs of a session that was killed end; the first slot is Ready when none is left to write into its folders."""
+        """Ends the jobs of a session that was killed. Slots are Ready when none is left to write into its folders."""
         self._logs = Path(log_folder)
         self._earlier = session.earlier(self._logs)
         for one in self._earlier:

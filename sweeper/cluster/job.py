@@ -1,7 +1,7 @@
 """A job of a cluster's queue: one trial in a slot's process, and its messages as letters on the shared file system.
 
-The process that Slurm signals is not the one that trains. So a preempted job is requeued whatever TensorFlow does, and a
-training that crashes, or takes all memory, is told of by who has seen it.
+The process that acts on Slurm's signals is not the one that trains. So a preempted job is requeued whatever TensorFlow
+does, and a training that crashes, or takes all memory, is told of by who has seen it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sweeper.cluster.heart import LOOK, Pulse
 from sweeper.cluster.queue import TIME_IS_UP
 from sweeper.cluster.session import Session
 from sweeper.engine import process, slot
-from sweeper.engine.executor import Died, Done, Message, Raised, Ready, Reported, TrialJob
+from sweeper.engine.executor import Died, Message, Ready, Reported, TrialJob
 from sweeper.engine.process import Process
 from sweeper.machine import hardware, inherited
 

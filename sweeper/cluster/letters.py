@@ -1,7 +1,7 @@
 """Messages between machines that share nothing but a file system: each is a file, there as a whole or not at all.
 
-Who waits for one lists a folder. NFS looks anew at a folder that is opened, but may take the size of a file, or that there
-is none, from memory for a minute; and one listing finds the letters of hundreds of jobs.
+Who waits for one lists a folder. NFS looks anew at a folder that is opened, but may take the size of a file, or that
+there is none, from memory for a minute; and one listing finds the letters of hundreds of jobs.
 """
 
 from __future__ import annotations
