@@ -94,8 +94,8 @@ class ClusterExecutor:
 
     def answer(self, slot: int, stop: bool) -> None:
         given = self._given[slot]
-        given.stop = stop
-        self._session.reply(given.key, given.letter, stop)
+        given.stop = bool(stop)  # a study says it in NumPy's
+        self._session.reply(given.key, given.letter, given.stop)
 
     def kill(self, slot: int) -> None:
         self._give_up(slot)
