@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import psutil
@@ -33,6 +34,7 @@ _SHARED = (  # keys that submitit has for all queues; those of one have its name
     "stderr_to_stdout",
 )
 _ALONE = {"OPENBLAS_NUM_THREADS": "1"}  # NumPy's BLAS would start threads in a job's process, which then forks
+_BURIAL = 5  # seconds that a killed process may take to end
 _PATIENCE = 60  # seconds for an answer of Slurm's programs
 _WAITS = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD")
 _RUNS = ("RUNNING", "COMPLETING", "STAGE_OUT", "SIGNALING", "SUSPENDED", "STOPPED", "RESIZING")
@@ -139,8 +141,10 @@ class ThisMachine:
 
     def cancel(self, jobs: Iterable[str]) -> None:
         for job in filter(self._runs, jobs):
-            with suppress(psutil.NoSuchProcess):
-                process.kill(psutil.Process(int(job)))
+            with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+                body = psutil.Process(int(job))
+                process.kill(body)
+                body.wait(_BURIAL)
 
     def _runs(self, job: str) -> bool:
         """Also of a sweep that was killed, whose number may be another process's by now."""
@@ -148,7 +152,7 @@ class ThisMachine:
             return self._jobs[job].state == "RUNNING"
         with suppress(psutil.NoSuchProcess):
             line = " ".join(psutil.Process(int(job)).cmdline())
-            return "submitit.local._local" in line and str(self._keys["submitit_folder"]) in line
+            return "submitit.local._local" in line and str(_folder(self._keys["submitit_folder"])) in line
         return False
 
 
@@ -157,7 +161,7 @@ def _submitit(cluster: str, keys: Mapping[str, Any]) -> AutoExecutor:
     from submitit import AutoExecutor
 
     keys = dict(keys)
-    folder, timeouts = keys.pop("submitit_folder"), keys.pop("max_num_timeout", 0)
+    folder, timeouts = _folder(keys.pop("submitit_folder")), keys.pop("max_num_timeout", 0)
     try:
         made = AutoExecutor(folder, cluster=cluster, **{f"{cluster}_max_num_timeout": timeouts})
         made.update_parameters(
@@ -166,6 +170,15 @@ def _submitit(cluster: str, keys: Mapping[str, Any]) -> AutoExecutor:
     except (AssertionError, NameError, TypeError, ValueError) as error:
         raise ConfigError(f"hydra.launcher: submitit refused its settings: {error}") from error
     return made
+
+
+def _folder(given: str) -> Path:
+    """The part above a folder for each job, `%j`: that one is made after a job was handed over, and a free machine may
+    have opened its output there by then, and failed.
+    """
+    from submitit.core.utils import JobPaths
+
+    return JobPaths.get_first_id_independent_folder(given)
 
 
 def _submitted(submitit: AutoExecutor, name: str, function: Callable[[], None]) -> Any:

@@ -1,7 +1,7 @@
-"""A Slurm of this machine alone, on loopback, in a folder of its own: `python tests/slurm/start.py FOLDER`, until Ctrl-C.
+"""A Slurm of this machine alone, on loopback, in a folder of its own: python tests/slurm/start.py FOLDER, until Ctrl-C.
 
-Debian has all that it takes: apt-get install slurmctld slurmd slurm-client munge. It needs neither root nor systemd, keeps
-no accounts (sacct answers nothing), binds no job to cores, and has two partitions: `urgent` preempts `normal`.
+Debian has all that it takes: apt-get install slurmctld slurmd slurm-client munge. It needs neither root nor systemd,
+keeps no accounts (sacct answers nothing), binds no job to cores, and has two partitions: `urgent` preempts `normal`.
 """
 
 from __future__ import annotations

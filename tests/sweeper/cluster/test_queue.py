@@ -64,5 +64,11 @@ def test_a_step_gets_all_cores_of_its_job(slurm, tmp_path):
     assert script.index("export SRUN_CPUS_PER_TASK=4") < script.index("module load cuda") < script.index("srun ")
 
 
+def test_the_folder_of_a_jobs_output_is_there_before_the_job(slurm, tmp_path):
+    """A free machine opens it before submitit has made one of the job's number."""
+    script = slurm._submitit._executor._make_submission_file_text("true", "x")
+    assert f"--output={tmp_path}/%j_0_log.out" in script
+
+
 def test_every_state_of_slurm_is_one_phase():
     assert not set(queue._WAITS) & set(queue._RUNS) | set(queue._ENDED) & {*queue._WAITS, *queue._RUNS}
