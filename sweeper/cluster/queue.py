@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import psutil
@@ -120,13 +121,14 @@ class ThisMachine:
     look = 0.5
 
     def __init__(self, keys: Mapping[str, Any]):
-        """keys: of `hydra.launcher`."""
+        """keys: of `hydra.launcher`. Raises: ConfigError if submitit refuses them."""
+        with TemporaryDirectory() as scratch:  # it makes its folder at once, and the sweep has not begun
+            _submitit("local", {**keys, "submitit_folder": scratch})
         self._keys = keys
         self._jobs: dict[str, Any] = {}  # submitit's, by ID: the number of a process
 
     @cached_property
     def _submitit(self) -> AutoExecutor:
-        """When it is first needed: it makes its folder."""
         return _submitit("local", self._keys)
 
     def submit(self, name: str, function: Callable[[], None]) -> str:
