@@ -49,7 +49,7 @@ def executor(node: DictConfig, settings: Settings, most: int, here: Callable[...
         raise ConfigError(
             "hydra/launcher hands out the trials as jobs, and so would hydra/sweeper/executor. Leave one of them out."
         )
-    slots = _slots(settings, most, keys.get("array_parallelism"))
+    slots = _slots(settings, most, keys.pop("array_parallelism", None))  # there are no arrays
     threads = settings.executor.get("threads")
     queue: Queue = Slurm(keys) if is_slurm else ThisMachine(keys)
     if not is_slurm:  # where nobody gives a job its share of the cores
