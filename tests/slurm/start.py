@@ -136,6 +136,8 @@ def _free_ports(count: int) -> list[int]:
 def main() -> None:
     if len(sys.argv) != 2 or missing():
         sys.exit(f"{__doc__}\nMissing: {', '.join(missing()) or 'nothing'}")
+    for number in (signal.SIGINT, signal.SIGTERM):  # the former is ignored by what a script begins with `&`
+        signal.signal(number, signal.default_int_handler)
     with slurm(Path(sys.argv[1]).absolute()) as found:
         print("In another terminal:", *(f"export {key}={value}" for key, value in found.items()), "sinfo", sep="\n  ")
         try:
