@@ -15,6 +15,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from rich.console import Console
 
+from sweeper.cluster import launcher
 from sweeper.config import allowed, node
 from sweeper.confirmation import confirmation
 from sweeper.engine import failures, resume
@@ -70,7 +71,7 @@ def run(
     extend = extension(settings, config)
     followed = store.read(config, config.hydra.runtime.choices, config.hydra.job.name)
     most = shared.method.members if shared else settings.most  # jobs side by side
-    slots, waiting, pricing = executor(settings, most=most), Waiting(), None
+    slots, waiting, pricing = _slots(settings, config.hydra.launcher, most), Waiting(), None
     HydraConfig.instance().set_config(config)  # so that slots know hydra.sweeper.allow between trials, too
     work, logs = Work(context, config, task, Singleton.get_state()).pickled(), folder / "slots"
     with ExitStack() as stack:
@@ -210,6 +211,14 @@ def extension(settings: Settings, config: DictConfig) -> Callable[[Any], None] |
     if path is None:
         return None
     return partial(allowed.function(path, "hydra.sweeper.custom_search_space", settings.allow), config)
+
+
+def _slots(settings: Settings, launched: DictConfig, most: int) -> Executor:
+    """launched: `hydra.launcher`. most: jobs side by side. Raises: ConfigError as `executor`, and for a launcher that
+    cannot have them."""
+    if launcher.is_queue(launched):
+        return launcher.executor(launched, settings, most, partial(executor, settings))
+    return executor(settings, most=most)
 
 
 def executor(settings: Settings, **keys: Any) -> Executor:

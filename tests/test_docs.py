@@ -33,6 +33,8 @@ NOT_TYPED = {  # how a command begins: why
     ),
     "python -m sweeper -m hparams=search +evolution=pbt": "40 trainings: evolution/test_sweep.py has a smaller one",
     "python -m sweeper verify": "of two trials nothing is expected: commands/test_verify.py",
+    "python -m sweeper -m hparams=search hydra/launcher=submitit_slurm": "it needs a cluster: cluster/test_slurm.py",
+    "python tests/slurm/start.py": "it serves until Ctrl-C: cluster/test_slurm.py",
     "python -m sweeper plan": "a minute or two on two free cores: commands/test_plan.py",
 }
 SHORT = "dataset.train_size=100 trainer.epochs=1 hydra.sweeper.n_trials=2"  # behind each command that trains

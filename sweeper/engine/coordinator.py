@@ -11,7 +11,7 @@ from typing import Any
 
 from sweeper.config import command
 from sweeper.engine import outcome
-from sweeper.engine.executor import Call, Died, Done, Executor, Message, Raised, Ready, Reported, TrialJob
+from sweeper.engine.executor import Call, Died, Done, Executor, Message, Queued, Raised, Ready, Reported, TrialJob
 from sweeper.engine.failures import Failures, SweepFailed
 from sweeper.engine.limits import Limits
 from sweeper.engine.outcome import Outcome
@@ -195,6 +195,8 @@ class Coordinator:
         match message:
             case Ready(slot):
                 self._waiting.add(slot)
+            case Queued(slot):
+                self._running[slot] = replace(self._running[slot], heard_at=time.monotonic())
             case Reported(slot):
                 self._report(slot, message)
             case Done(slot) | Raised(slot) if slot not in self._running:

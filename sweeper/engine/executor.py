@@ -32,6 +32,13 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Queued:
+    """Said again and again while the slot's trial waits for a machine: no progress is expected of it."""
+
+    slot: int
+
+
+@dataclass(frozen=True)
 class Reported:
     """The slot waits for `Executor.answer`."""
 
@@ -65,7 +72,7 @@ class Died:
     by_us: bool = False  # ended for the sake of others, which is no failed attempt of the trial
 
 
-Message = Ready | Reported | Done | Raised | Died
+Message = Ready | Queued | Reported | Done | Raised | Died
 
 
 class Executor(Protocol):

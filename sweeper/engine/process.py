@@ -57,9 +57,7 @@ class Process:
     def end(self) -> None:
         """Kills it, if it still lives, with all that it has started."""
         with suppress(psutil.NoSuchProcess):
-            for one in (*self.body.children(recursive=True), self.body):
-                with suppress(psutil.NoSuchProcess):
-                    one.kill()
+            kill(self.body)
         self.inner.join()
         self.connection.close()
 
@@ -76,6 +74,13 @@ class Process:
             return f"killed by {signal.Signals(-code).name}", "KILLED"
         last = self.log.read_text(errors="replace").strip().splitlines()[-1:] if self.log.exists() else []
         return f"exit code {code}: {''.join(last)}", "KILLED"
+
+
+def kill(body: psutil.Process) -> None:
+    """With all that it has started. Raises: NoSuchProcess if it has ended."""
+    for one in (*body.children(recursive=True), body):
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
 
 
 def context(preload: Sequence[str], gpus: Sequence[str]) -> BaseContext:

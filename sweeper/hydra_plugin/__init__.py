@@ -14,7 +14,6 @@ from omegaconf import DictConfig
 
 from sweeper import plugin
 from sweeper.engine import mishap
-from sweeper.errors import ConfigError
 from sweeper.search import settings
 
 
@@ -30,20 +29,11 @@ class StudySweeper(Sweeper):
         from sweeper import sweep  # Optuna starts there
 
         try:
-            self._check_launcher()
             code = sweep.run(settings.read(self._keys), arguments, self._config, self._context, self._task)
         except (Exception, KeyboardInterrupt) as error:  # the latter before the first trial, or for the second time
             code = mishap.tell(error)
         if code:
             sys.exit(code)
-
-    def _check_launcher(self) -> None:
-        launcher = self._config.hydra.launcher.get("_target_", "")
-        if not launcher.endswith(".BasicLauncher"):
-            raise ConfigError(
-                f"hydra/launcher: {launcher} is not used by hydra/sweeper=study, whose slots come from "
-                "hydra/sweeper/executor. Leave hydra/launcher out."
-            )
 
 
 plugin.store_groups()

@@ -23,12 +23,12 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def deafness_to_signals() -> Iterator[None]:
+def deafness_to_signals(*more: signal.Signals) -> Iterator[None]:
     """Ctrl-C, and often SIGTERM, reaches a whole group of processes, but only the coordinator acts on it.
 
     A child inherits what is blocked; what came meanwhile reaches this process afterwards.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, *more})
     try:
         yield
     finally:

@@ -70,4 +70,11 @@ def _is_scalar(value: Any) -> bool:
     return value is None or isinstance(value, bool) or _is_number(value) or _is_text(value)
 
 
-_SCALARS = {str: _is_text, int: _is_whole, float: _is_number, NoneType: lambda value: value is None, Any: _is_scalar}
+_SCALARS = {
+    str: _is_text,
+    int: _is_whole,
+    float: _is_number,
+    bool: lambda value: isinstance(value, bool),
+    NoneType: lambda value: value is None,
+    Any: _is_scalar,
+}
