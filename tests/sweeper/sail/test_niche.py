@@ -38,6 +38,11 @@ def test_a_small_network_is_compared_with_small_ones():
     assert is_stopped(begun(optuna.pruners.MedianPruner()), 1, 0.55)  # all of them together would stop it
 
 
+def test_the_first_trial_of_a_cell_is_trained_to_its_end():
+    assert not is_stopped(begun(NichePruner(k=5)), 5, 0.1)
+    assert is_stopped(begun(NichePruner(k=5)), 11, 0.1), "beyond the map there is no cell to fill"
+
+
 def test_a_trial_of_unknown_place_is_not_stopped():
     found = begun(NichePruner(k=5))
     trial = found.ask()
