@@ -25,6 +25,7 @@ NOT_TYPED = {  # how a command begins: why
     'echo \'{"dataframe_records"': "it asks that server",
     "python -m sweeper +experiment=cifar10 ": "other data, and hours: tests/test_experiments.py composes it",
     "python -m sweeper -m +experiment=cifar10_subset": "other data, and hours",
+    "python -m sweeper -m +experiment=ferplus_subset": "likewise",
     "python -m sweeper -m hparams=search hydra.sweeper.n_trials=50 hydra.sweeper.resume=latest": (
         "it goes on with a sweep that was broken off: engine/test_resume.py"
     ),
