@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from sweeper.errors import ConfigError
 
 ERRORS = (HydraException, OmegaConfBaseException)  # what composing a config may raise
+_EXTRAS = {"submitit_slurm": "slurm", "submitit_local": "slurm"}  # options of others' packages -> what installs them
 _SEVERAL = re.compile(r"(?:Ambiguous value for argument|Sweep parameters) '(.*)'")
 
 
@@ -25,8 +26,10 @@ def as_ours(error: Exception, chosen: str = "") -> ConfigError:
         )
     elif isinstance(error, MissingConfigException) and error.options:
         group, _, option = (error.missing_cfg_file or "").rpartition("/")
-        near = difflib.get_close_matches(option, error.options, 1)
-        told = f"{group}={option}: there is no such option.{_meant(near)} Choose from {', '.join(error.options)}."
+        near = _meant(difflib.get_close_matches(option, error.options, 1))
+        if option in _EXTRAS:
+            near = f" It comes with pip install 'sweeper[{_EXTRAS[option]}]'."
+        told = f"{group}={option}: there is no such option.{near} Choose from {', '.join(error.options)}."
     elif several := _SEVERAL.match(str(error)):
         told = f"{several[1]}: several values are a search. Put -m in front of it, or give one."
     else:

@@ -5,7 +5,9 @@ import sys
 from functools import partial
 
 import pytest
+from hydra.errors import MissingConfigException
 
+from sweeper.config import refused
 from sweeper.config.compose import composed, of_sweep
 from sweeper.errors import ConfigError
 from sweeper.records import sweeps
@@ -36,6 +38,12 @@ def test_a_mistake_is_one_paragraph_with_what_to_type(typed, told):
     assert told in str(error.value)
     assert "\n" not in str(error.value)
     assert "append" not in str(error.value)
+
+
+def test_an_option_that_an_extra_brings_names_it():
+    lacking = MissingConfigException("not found", "hydra/launcher/submitit_slurm", options=["basic"])
+    told = "there is no such option. It comes with pip install 'sweeper[slurm]'. Choose from basic."
+    assert str(refused.as_ours(lacking)) == f"hydra/launcher=submitit_slurm: {told}"
 
 
 def test_of_a_sweep_too():
