@@ -195,8 +195,8 @@ def _got(one: Kept) -> str:
 
 def _short(number: float) -> str:
     """In two digits."""
-    rounded = f"{number:.2g}"
-    return text.size(round(float(rounded))) if number >= 1000 else rounded
+    rounded = float(f"{number:.2g}")
+    return text.size(round(rounded)) if number >= 1000 else f"{rounded:g}"
 
 
 def _yes(is_so: bool) -> str:
