@@ -237,12 +237,11 @@ class Coordinator:
         patience = self._settings.trial_timeout
         if patience is None:
             return
-        for slot, attempt in list(self._running.items()):
-            if self._clock.monotonic() - attempt.heard_at > patience:
-                del self._running[slot]
-                self._executor.kill(slot)
-                self._waiting.forget(slot)
-                self._end(attempt, outcome.hung(patience))
+        heard_before = self._clock.monotonic() - patience
+        for slot in [slot for slot, attempt in self._running.items() if attempt.heard_at < heard_before]:
+            self._executor.kill(slot)
+            self._waiting.forget(slot)
+            self._end(self._running.pop(slot), outcome.hung(patience))
 
     def _end(self, attempt: _Attempt, end: Outcome) -> None:
         """The journal hears first: what it has, a resumed sweep tells the study.

@@ -24,6 +24,7 @@ from sweeper.records.states import FAILURES, OPEN, State, colour, label
 from sweeper.training import objectives
 
 REFRESHES = 4  # a second
+_ABOVE = 4  # lines of the display that are no trial: bar, counts, best, and the one with the cursor
 _COUNTED = ("RUNNING", *(state for state in get_args(State) if state != "CRASHED"), "CRASHED")
 
 
@@ -89,9 +90,7 @@ class Progress:
         """The display. Another thread calls it to refresh: `list` copies what `write` may be changing meanwhile."""
         trials = list(self._trials.values())
         running = [trial for trial in trials if trial.state == "RUNNING"]
-        return Group(
-            self._bar(trials), self._counts(trials), self._best_line(trials), *map(self._running_line, running)
-        )
+        return Group(self._bar(trials), self._counts(trials), self._best_line(trials), *self._running_lines(running))
 
     def _write(self, event: Event) -> None:
         match event:
@@ -203,6 +202,14 @@ class Progress:
         if len(self._metrics) == 1:
             return f" best {text.value(front[0].value)} (trial {front[0].number})"
         return f" Pareto front of {len(front)}"
+
+    def _running_lines(self, running: list[_Shown]) -> list[Text]:
+        """As many as a terminal has room for: to lay out thousands, to show forty, takes half a processor."""
+        room = self._console.height - _ABOVE if self._console.is_terminal else len(running)
+        if len(running) <= room:
+            return [self._running_line(trial) for trial in running]
+        shown = running[: max(0, room - 1)]
+        return [*map(self._running_line, shown), _line(f"  and {len(running) - len(shown):,} more")]
 
     def _running_line(self, trial: _Shown) -> Text:
         value = "" if trial.value is None else text.value(trial.value)

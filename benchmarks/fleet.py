@@ -1,0 +1,325 @@
+"""Slots that only seem to train, and the clock that skips the time in which nothing but training would happen."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import os
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from curves import VALUE, Curves
+
+from sweeper.engine.executor import Call, Died, Done, Message, Raised, Ready, Reported, TrialJob
+from sweeper.records import record
+
+SIMULATION = "simulation"  # the part of the work that no real sweep has
+OTHER = "coordinator"  # all that no part is named of
+
+
+class Clock:
+    """Of a coordinator: goes on while that works, and jumps where it would wait. Belongs to the thread that made it.
+
+    Work is what the processor spent on this thread, so other work on the machine makes nothing slower.
+    """
+
+    def __init__(self, slowdown: float = 1.0):
+        """slowdown: seconds that pass while this thread works for one; 2: another thread wants the interpreter too."""
+        self._now, self._slowdown = time.time(), slowdown
+        self._mark, self._part = time.thread_time(), OTHER
+        self.spent: defaultdict[str, float] = defaultdict(float)  # seconds of the processor by part
+
+    def time(self) -> float:
+        mark = time.thread_time()
+        worked, self._mark = mark - self._mark, mark
+        self.spent[self._part] += worked
+        if self._part != SIMULATION:
+            self._now += self._slowdown * worked
+        return self._now
+
+    monotonic = time
+
+    def skip(self, until: float) -> None:
+        self._now = max(self.time(), until)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """What is done within counts as a part of its own."""
+        self.time()
+        before, self._part = self._part, name
+        try:
+            yield
+        finally:
+            self.time()
+            self._part = before
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What goes wrong. Means and shares; hours and seconds of the simulation."""
+
+    out_of_memory: float = 0.01  # of the trials, in their first epoch
+    diverged: float = 0.01
+    raised: float = 0.003
+    hung: float = 0.003
+    slot_hours: float = 50.0  # between two losses of one slot's process
+    node_hours: float = 100.0  # between two losses of one node
+    node: int = 8  # slots
+
+
+@dataclass(frozen=True)
+class Durations:
+    """Medians of log-normal times. Seconds."""
+
+    epoch: float = 60.0
+    spread: float = 0.3  # of the logarithm: epochs of a trial differ, and trials do
+    first: float = 10.0  # that the first epoch takes longer, to load and to trace
+    last: float = 2.0  # from the last answer to the end: what is saved
+    start: float = 60.0  # of a slot, at first and after a loss
+
+
+State = Literal["down", "training", "waiting"]
+
+
+class Usage:
+    """Seconds that all slots together spent in each state, in whatever order they are told."""
+
+    def __init__(self, slots: int):
+        self._in: list[State] = ["down"] * slots
+        self._slots = Counter(down=slots)
+        self._ended: defaultdict[State, float] = defaultdict(float)  # less the times at which those now in it came
+
+    def enter(self, slot: int, state: State, at: float) -> None:
+        before = self._in[slot]
+        self._ended[before] += at
+        self._slots[before] -= 1
+        self._ended[state] -= at
+        self._slots[state] += 1
+        self._in[slot] = state
+
+    def state(self, slot: int) -> State:
+        return self._in[slot]
+
+    def until(self, now: float) -> dict[State, float]:
+        return {state: self._ended[state] + self._slots[state] * now for state in ("training", "waiting")}
+
+
+@dataclass
+class _Trial:
+    """How one will go."""
+
+    told: np.ndarray  # (epochs, metrics)
+    pace: float  # seconds an epoch
+    fault: str | None  # of Faults
+    faulty: int  # the epoch of it
+    facts: dict
+    epoch: int = 0  # the last one told
+    best: float = -math.inf
+
+
+@dataclass
+class _Slot:
+    life: int = 0  # what was to happen in an earlier one does not
+    trial: _Trial | None = None
+
+
+@dataclass(frozen=True)
+class _Waits:
+    """Seconds that slots waited for the coordinator."""
+
+    answers: list[float] = field(default_factory=list)
+    trials: list[float] = field(default_factory=list)
+
+
+class Fleet:
+    """An executor as the coordinator knows it, over the events that are to come."""
+
+    def __init__(
+        self,
+        slots: int,
+        clock: Clock,
+        curves: Curves,
+        folder: Path,
+        *,
+        faults: Faults | None = None,
+        durations: Durations | None = None,
+        config: Path | None = None,
+        seed: int = 0,
+    ):
+        """folder: the sweep's, in which trials leave what real ones do. config: of each trial.
+        faults: None for none of them.
+        """
+        self.slots, self._clock, self._curves, self._folder, self._config = slots, clock, curves, folder, config
+        self._faults, self._durations = faults, durations or Durations()
+        self._rng, self._order = np.random.default_rng(seed), count()
+        self._coming: list[tuple] = []  # a heap of (time, order, slot, life, what)
+        self._all = [_Slot() for _ in range(slots)]
+        self._since = [math.nan] * slots  # the slot waits
+        self._usage, self.waits = Usage(slots), _Waits()
+        self._newest, self.usage = -1, self._usage.until(clock.time())  # until the last trial began for the first time
+        self.began = math.nan  # when the first slot was ready
+
+    def start(self, work: bytes, log_folder: str) -> None:
+        for slot in range(self.slots):
+            self._restart(slot, self._clock.time())
+        if self._faults:
+            for first in range(0, self.slots, self._faults.node):
+                self._lose_later(first, self._clock.time())
+
+    def submit(self, slot: int, job: TrialJob | Call) -> None:
+        with self._clock.part(SIMULATION):
+            now = self._clock.time()
+            self.waits.trials.append(now - self._since[slot])
+            self._enter(slot, "training", now)
+            if job.number > self._newest:
+                self._newest, self.usage = job.number, self._usage.until(now)
+            folder = self._folder / job.subdir
+            folder.mkdir(exist_ok=True)
+            if self._config and not (folder / record.CONFIG).exists():
+                os.link(self._config, folder / record.CONFIG)
+            self._all[slot].trial = self._drawn(job)
+            self._train(slot, now)
+
+    def answer(self, slot: int, stop: bool) -> None:
+        if self._usage.state(slot) != "waiting":
+            return  # it was lost meanwhile
+        with self._clock.part(SIMULATION):
+            now, trial = self._clock.time(), self._all[slot].trial
+            self.waits.answers.append(now - self._since[slot])
+            self._enter(slot, "training", now)
+            if stop or trial.epoch == len(trial.told):
+                self._later(slot, now + self._durations.last, self._finish)
+            else:
+                self._train(slot, now)
+
+    def kill(self, slot: int) -> None:
+        with self._clock.part(SIMULATION):
+            self._restart(slot, self._clock.time())
+
+    def wait(self, timeout: float) -> list[Message]:
+        with self._clock.part(SIMULATION):
+            now = self._clock.time()
+            if timeout and not (self._coming and self._coming[0][0] <= now):
+                self._clock.skip(min([now + timeout, *(coming[0] for coming in self._coming[:1])]))
+            return list(self._heard(self._clock.time()))
+
+    def close(self) -> None:
+        pass
+
+    def _heard(self, now: float) -> Iterator[Message]:
+        while self._coming and self._coming[0][0] <= now:
+            at, _, slot, life, happens = heapq.heappop(self._coming)
+            if life is None or life == self._all[slot].life:
+                yield from happens(slot, at)
+
+    def _later(self, slot: int, at: float, what, *, any_life: bool = False) -> None:
+        life = None if any_life else self._all[slot].life
+        heapq.heappush(self._coming, (at, next(self._order), slot, life, what))
+
+    def _enter(self, slot: int, state: State, at: float) -> None:
+        self._usage.enter(slot, state, at)
+        self._since[slot] = at if state == "waiting" else math.nan
+
+    def _restart(self, slot: int, at: float) -> None:
+        self._enter(slot, "down", at)
+        self._all[slot].life += 1
+        self._all[slot].trial = None
+        self._later(slot, at + self._about(self._durations.start), self._begin)
+
+    def _begin(self, slot: int, at: float) -> Iterator[Message]:
+        if math.isnan(self.began):
+            self.began = at
+        if self._faults:
+            self._later(slot, at + 3600 * self._rng.exponential(self._faults.slot_hours), self._die)
+        yield from self._ready(slot, at)
+
+    def _ready(self, slot: int, at: float) -> Iterator[Message]:
+        self._enter(slot, "waiting", at)
+        yield Ready(slot)
+
+    def _die(self, slot: int, at: float) -> Iterator[Message]:
+        self._restart(slot, at)
+        yield Died(slot, "killed by SIGKILL")
+
+    def _lose_later(self, first: int, at: float) -> None:
+        self._later(first, at + 3600 * self._rng.exponential(self._faults.node_hours), self._lose_node, any_life=True)
+
+    def _lose_node(self, first: int, at: float) -> Iterator[Message]:
+        for slot in range(first, min(first + self._faults.node, self.slots)):
+            if self._usage.state(slot) != "down":
+                self._restart(slot, at)
+                yield Died(slot, "its node was lost")
+        self._lose_later(first, at)
+
+    def _drawn(self, job: TrialJob) -> _Trial:
+        params = {key: float(value) for key, value in (line.split("=") for line in job.overrides)}
+        told = self._curves.of(params, self._rng)
+        fault, epoch = None, 1
+        if self._faults:
+            kinds = ("out_of_memory", "diverged", "raised", "hung")
+            shares = [getattr(self._faults, kind) for kind in kinds]
+            fault = self._rng.choice([*kinds, None], p=[*shares, 1 - sum(shares)])
+            epoch = 1 if fault == "out_of_memory" else int(self._rng.integers(1, len(told) + 1))
+        return _Trial(told, self._about(self._durations.epoch), fault, epoch, facts(params))
+
+    def _about(self, seconds: float) -> float:
+        return seconds * math.exp(self._durations.spread * self._rng.standard_normal())
+
+    def _train(self, slot: int, now: float) -> None:
+        trial = self._all[slot].trial
+        ends = now + trial.pace * math.exp(self._durations.spread / 3 * self._rng.standard_normal())
+        ends += self._durations.first * (trial.epoch == 0)
+        if trial.fault and trial.epoch + 1 == trial.faulty:
+            self._later(slot, ends, getattr(self, f"_{trial.fault}"))
+        else:
+            self._later(slot, ends, self._report)
+
+    def _report(self, slot: int, at: float) -> Iterator[Message]:
+        trial = self._all[slot].trial
+        metrics = dict(zip(self._curves.metrics, trial.told[trial.epoch].tolist(), strict=True))
+        trial.epoch += 1
+        trial.best = max(trial.best, metrics[VALUE])
+        self._enter(slot, "waiting", at)
+        yield Reported(slot, trial.epoch, metrics[VALUE], metrics)
+
+    def _finish(self, slot: int, at: float) -> Iterator[Message]:
+        trial = self._all[slot].trial
+        yield Done(slot, (trial.best,), trial.facts | {"epochs": trial.epoch, "best_epoch": trial.epoch})
+        yield from self._ready(slot, at)
+
+    def _out_of_memory(self, slot: int, at: float) -> Iterator[Message]:
+        self._restart(slot, at)
+        yield Died(slot, "out of memory", "OUT_OF_MEMORY")
+
+    def _diverged(self, slot: int, at: float) -> Iterator[Message]:
+        yield Raised(slot, "Diverged: the loss became nan", "the loss became nan", None, "DIVERGED")
+        yield from self._ready(slot, at)
+
+    def _raised(self, slot: int, at: float) -> Iterator[Message]:
+        yield Raised(slot, "ValueError: no", "ValueError: no", f"mine.py:{slot}")
+        yield from self._ready(slot, at)
+
+    def _hung(self, slot: int, at: float) -> Iterator[Message]:
+        self._enter(slot, "down", at)  # of no use to anybody, and not for want of an answer
+        yield from ()
+
+
+def facts(params: dict[str, float]) -> dict:
+    """As a training of `custom` tells them."""
+    filters, stride = params.get("model.filters", 8.0), params.get("model.stride", 1.0)
+    return {
+        "model": "custom",
+        "dataset": "digits",
+        "parameters": round(294 * filters**2),
+        "mflops": 0.0048 * filters**2 / stride**2,
+        "train_seconds": 720.0,
+        "model_kb": 8.4 * 0.294 * filters**2,
+        "steps_per_execution": 17,
+    }
