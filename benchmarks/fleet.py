@@ -1,64 +1,22 @@
-"""Slots that only seem to train, and the clock that skips the time in which nothing but training would happen."""
+"""Slots that only seem to train: what they say to a coordinator, and when."""
 
 from __future__ import annotations
 
 import heapq
 import math
 import os
-import time
-from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from curves import VALUE, Curves
+from skipped import SIMULATION, Clock
+from usage import State, Usage
 
 from sweeper.engine.executor import Call, Died, Done, Message, Raised, Ready, Reported, TrialJob
 from sweeper.records import record
-
-SIMULATION = "simulation"  # the part of the work that no real sweep has
-OTHER = "coordinator"  # all that no part is named of
-
-
-class Clock:
-    """Of a coordinator: goes on while that works, and jumps where it would wait. Belongs to the thread that made it.
-
-    Work is what the processor spent on this thread, so other work on the machine makes nothing slower.
-    """
-
-    def __init__(self, slowdown: float = 1.0):
-        """slowdown: seconds that pass while this thread works for one; 2: another thread wants the interpreter too."""
-        self._now, self._slowdown = time.time(), slowdown
-        self._mark, self._part = time.thread_time(), OTHER
-        self.spent: defaultdict[str, float] = defaultdict(float)  # seconds of the processor by part
-
-    def time(self) -> float:
-        mark = time.thread_time()
-        worked, self._mark = mark - self._mark, mark
-        self.spent[self._part] += worked
-        if self._part != SIMULATION:
-            self._now += self._slowdown * worked
-        return self._now
-
-    monotonic = time
-
-    def skip(self, until: float) -> None:
-        self._now = max(self.time(), until)
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """What is done within counts as a part of its own."""
-        self.time()
-        before, self._part = self._part, name
-        try:
-            yield
-        finally:
-            self.time()
-            self._part = before
 
 
 @dataclass(frozen=True)
@@ -83,32 +41,6 @@ class Durations:
     first: float = 10.0  # that the first epoch takes longer, to load and to trace
     last: float = 2.0  # from the last answer to the end: what is saved
     start: float = 60.0  # of a slot, at first and after a loss
-
-
-State = Literal["down", "training", "waiting"]
-
-
-class Usage:
-    """Seconds that all slots together spent in each state, in whatever order they are told."""
-
-    def __init__(self, slots: int):
-        self._in: list[State] = ["down"] * slots
-        self._slots = Counter(down=slots)
-        self._ended: defaultdict[State, float] = defaultdict(float)  # less the times at which those now in it came
-
-    def enter(self, slot: int, state: State, at: float) -> None:
-        before = self._in[slot]
-        self._ended[before] += at
-        self._slots[before] -= 1
-        self._ended[state] -= at
-        self._slots[state] += 1
-        self._in[slot] = state
-
-    def state(self, slot: int) -> State:
-        return self._in[slot]
-
-    def until(self, now: float) -> dict[State, float]:
-        return {state: self._ended[state] + self._slots[state] * now for state in ("training", "waiting")}
 
 
 @dataclass

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sweeper.records import journal
 from sweeper.records.events import EpochReported, Event, TrialEnded
 from sweeper.tracking import store
 from sweeper.tracking.mirror import Item, Mirror
 
-DISK = 0.005  # seconds that a wait for the disk takes
+DISK = 0.005  # seconds that a wait of the mirror's ledger for the disk takes
+COMMIT = 0.008  # of sqlite's for the disk, which it waits for several times; measured with other work on the machine
+WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class _Inbox:
         self._mark: float | None = None  # the thread's processor time when it was last left to its work
         self._unsent: dict[int, float] = {}  # by trial, the time of the first epoch that only the mirror has
         self._sent: list[float] = []  # times of what MLflow has once the mirror asks again
+        self._wrote = False  # in the database, since its last commit
         self.work = 0.0
         self.lags: list[tuple[float, float]] = []
 
@@ -44,6 +49,15 @@ class _Inbox:
         return self._now
 
     time = monotonic
+
+    def execute(self, _: Any, __: Any, statement: str, *rest: Any) -> None:
+        """The database does this."""
+        self._wrote |= statement.startswith(WRITES)
+
+    def commit(self, _: Any) -> None:
+        """Waits for the disk if there is anything to keep."""
+        self._now += COMMIT * self._wrote
+        self._wrote = False
 
     def put(self, item: Item) -> None:
         """The end, which comes after the last event anyway."""
@@ -67,6 +81,7 @@ class _Inbox:
             self._unsent.setdefault(event.trial, event.time)
         else:
             self._sent = [event.time]
+            self._now += DISK
             if isinstance(event, TrialEnded) and event.trial in self._unsent:
                 self._sent.append(self._unsent.pop(event.trial))
         return event
@@ -78,8 +93,24 @@ def measure(folder: Path, at_most: int, slowdown: float) -> Lag:
     uri = store.absolute(f"sqlite:///{folder / 'mlflow.db'}")
     store.connect(uri, "simulation")  # what making a database takes is no lag of a sweep's
     inbox = _Inbox(events, slowdown)
-    mirror = Mirror(folder, experiment="simulation", uri=uri, inbox=inbox, clock=inbox)
-    trouble = mirror.close(timeout=86_400)
+    with _heard(inbox):
+        mirror = Mirror(folder, experiment="simulation", uri=uri, inbox=inbox, clock=inbox)
+        trouble = mirror.close(timeout=86_400)
     if trouble:
         raise SystemExit(trouble)
     return Lag(len(events), events[-1].time - events[0].time, inbox.work, inbox.lags)
+
+
+@contextmanager
+def _heard(inbox: _Inbox) -> Iterator[None]:
+    """What a database does in this process."""
+    from sqlalchemy import Engine, event
+
+    heard = (("before_cursor_execute", inbox.execute), ("commit", inbox.commit))
+    for name, listener in heard:
+        event.listen(Engine, name, listener)
+    try:
+        yield
+    finally:
+        for name, listener in heard:
+            event.remove(Engine, name, listener)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import io
+import os
+import resource
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import curves
-from fleet import SIMULATION, Clock, Durations, Faults, Fleet
+from fleet import Durations, Faults, Fleet
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import FloatDistribution, IntDistribution
 from rich.console import Console
+from skipped import OTHER, SIMULATION, Clock
 
 from sweeper.engine.coordinator import Coordinator
 from sweeper.engine.keeper import Keeper
@@ -33,7 +35,7 @@ GROUPS = Path(__file__).resolve().parents[1] / "sweeper" / "groups"
 DISK = 0.005  # seconds that a wait for the disk takes: of one on the network; here it is fast
 LOOK = 60.0  # seconds of the simulation between two looks at the terminal's display
 PATIENCE = 600.0  # trial_timeout
-PARTS = ("ask", "report", "tell", "journal", "keeper", "terminal", "coordinator")
+PARTS = ("ask", "report", "tell", "journal", "keeper", "terminal", OTHER)
 
 
 @dataclass(frozen=True)
@@ -48,26 +50,21 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Measured:
-    seconds: float  # simulated, from the first slot that was ready to the end
-    used: float  # share of the slots' time until the last trial was handed out that was training, or its start
+    """What follows `whole` is of the time until the last trial was asked for: then slots run out of work."""
+
+    whole: float  # seconds simulated, from the first slot that was ready to the end
     told: int  # trials
     epochs: int
     states: dict[str, int]  # attempts by how they ended
+    work: float  # seconds of the processor
+    memory: int  # bytes, at most
+    refresh: float  # seconds of the processor to draw the terminal's display once; median
+    answers: tuple[float, float]  # seconds that slots waited for an answer: median, and what 99 % are below
+    trials: tuple[float, float]  # the same, for a trial
+    seconds: float  # simulated
+    told_by_then: int
     parts: dict[str, float]  # seconds of the processor
-    display: float  # the same, of one refresh of the terminal; median
-    answers: tuple[float, float]  # seconds that slots waited for an answer: median, and of all but a hundredth the longest
-    waits: tuple[float, float]  # the same, for a trial
-    memory: int = 0
-
-
-@dataclass
-class _Told:
-    """What the events were."""
-
-    states: Counter = field(default_factory=Counter)
-    epochs: int = 0
-    displays: list[float] = field(default_factory=list)  # seconds of the processor
-    looked: float = 0.0
+    used: float  # share of the slots' time, but while they are down, that is training
 
 
 class _Timed:
@@ -76,103 +73,112 @@ class _Timed:
     def __init__(self, study: Study, clock: Clock):
         self._study, self._clock = study, clock
         self.is_ready, self.begun = study.is_ready, study.begun
+        self.told = 0  # trials
+        self.asked = clock.time(), 0, dict(clock.spent)  # the last time: when, told by then, and what was spent
 
     def ask(self) -> Any:
         with self._clock.part("ask"):
             proposal = self._study.ask()
         self._clock.skip(self._clock.time() + DISK)
+        with self._clock.part(SIMULATION):
+            self.asked = self._clock.time(), self.told, dict(self._clock.spent)
         return proposal
 
     def report(self, *told: Any) -> bool:
         with self._clock.part("report"):
             return self._study.report(*told)
 
-    def tell(self, *told: Any) -> None:
+    def tell(self, number: int, state: str, *rest: Any) -> None:
         with self._clock.part("tell"):
-            self._study.tell(*told)
+            self._study.tell(number, state, *rest)
+        self.told += state not in OPEN
+
+
+class _Emitting:
+    """As Recorder.emit does it, with the parts counted apart: MLflow is measured afterwards, from the journal."""
+
+    def __init__(self, journal: Journal, keeper: Keeper, progress: Progress, display: Progress, clock: Clock):
+        self._listeners = {"journal": journal, "keeper": keeper, "terminal": progress}
+        self._display, self._clock = display, clock
+        self._look_at = 0.0
+        self.states: Counter[str] = Counter()  # of attempts that ended
+        self.epochs = 0
+        self.refreshes: list[float] = []  # seconds of the processor that the terminal took to be drawn anew
+
+    def __call__(self, event: Event) -> None:
+        for part, listener in self._listeners.items():
+            with self._clock.part(part):
+                listener.write(event)
+        if not isinstance(event, EpochReported):
+            self._clock.skip(self._clock.time() + DISK)
+        with self._clock.part(SIMULATION):
+            self._look(event)
+
+    def _look(self, event: Event) -> None:
+        self.epochs += isinstance(event, EpochReported)
+        if isinstance(event, TrialEnded):
+            self.states[event.state] += 1
+        self._display.write(event)
+        if event.time >= self._look_at:
+            began = time.thread_time()
+            self._display.show()
+            self.refreshes.append(time.thread_time() - began)
+            self._look_at = event.time + LOOK
 
 
 def run(sweep: Sweep, folder: Path, *, faults: Faults | None, durations: Durations | None = None) -> Measured:
     """folder: of the sweep, which must not exist; trials.jsonl in it has all events at the times of the simulation."""
     clock = Clock(sweep.slowdown)
-    with clock.part(SIMULATION):
-        journal = Journal(folder)
+    with clock.part(SIMULATION), open(os.devnull, "w") as nowhere:
         settings = _settings(sweep)
+        journal = Journal(folder)
         study = Study(settings, _space(sweep.sampler), folder, enqueued=(), extend=None)
-        config = folder / "config.yaml"
-        config.write_text(_config())
-        fleet = Fleet(
-            sweep.slots,
-            clock,
-            curves.load(),
-            folder,
-            faults=faults,
-            durations=durations,
-            config=config,
-            seed=sweep.seed,
-        )
-        progress = Progress(
-            sweep.trials, curves.VALUE, ("maximize",), sweep.slots, console=Console(file=io.StringIO(), width=120)
-        )
-        keeper = Keeper(folder, ("maximize",), settings.keep_models, axes=study.axes)
-        told = _Told()
-        emit = _emitting({"journal": journal, "keeper": keeper, "terminal": progress}, clock, told, progress)
+        keeper = Keeper(folder, settings.directions, settings.keep_models, axes=study.axes)
+        file, screen = (Console(file=nowhere, force_terminal=on, width=120, height=50) for on in (False, True))
+        shown = sweep.trials, curves.VALUE, settings.directions, sweep.slots
+        emit = _Emitting(journal, keeper, Progress(*shown, console=file), Progress(*shown, console=screen), clock)
+        limits, stopping = Limits(settings), Stopping(folder)
+        fleet = _fleet(sweep, folder, clock, faults, durations)
+        timed = _Timed(study, clock)
         coordinator = Coordinator(
-            _Timed(study, clock),
-            fleet,
-            settings,
-            Limits(settings),
-            Stopping(folder),
-            emit,
-            lambda number, overrides: str(number),
-            clock=clock,
+            timed, fleet, settings, limits, stopping, emit, lambda number, _: str(number), clock=clock
+        )
+        journal.write(
+            SweepStarted(folder.name, "", curves.VALUE, settings.directions, sweep.trials, None, clock.time())
         )
         fleet.start(b"", "")
-        emit(SweepStarted(folder.name, "", curves.VALUE, ("maximize",), sweep.trials, None, clock.time()))
-    clock.spent.clear()
-    coordinator.run()
-    ended = clock.time()
-    emit(SweepEnded("FINISHED", None, None, ended))
-    journal.close()
+        clock.spent.clear()
+        with clock.part(OTHER):
+            coordinator.run()
+        journal.write(SweepEnded("FINISHED", None, None, clock.time()))
+        journal.close()
+    at, told_by_then, spent = timed.asked
     training, waiting = fleet.usage["training"], fleet.usage["waiting"]
     return Measured(
-        seconds=ended - fleet.began,
-        used=training / (training + waiting),
-        told=sum(count for state, count in told.states.items() if state not in OPEN),
-        epochs=told.epochs,
-        states=dict(told.states),
-        parts={part: clock.spent[part] for part in PARTS},
-        display=median(told.displays or [0.0]),
+        whole=clock.time() - fleet.began,
+        told=timed.told,
+        epochs=emit.epochs,
+        states=dict(emit.states),
+        work=sum(clock.spent[part] for part in PARTS),
+        memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        refresh=median(emit.refreshes),
         answers=_spread(fleet.waits.answers),
-        waits=_spread(fleet.waits.trials),
+        trials=_spread(fleet.waits.trials),
+        seconds=at - fleet.began,
+        told_by_then=told_by_then,
+        parts={part: spent.get(part, 0.0) for part in PARTS},
+        used=training / (training + waiting),
     )
 
 
-def _emitting(listeners: dict[str, Any], clock: Clock, told: _Told, progress: Progress) -> Callable[[Event], None]:
-    """As Recorder.emit, each of those who listen counted apart; and now and then what a terminal would show is drawn."""
-
-    def emit(event: Event) -> None:
-        for part, listener in listeners.items():
-            with clock.part(part):
-                listener.write(event)
-        match event:
-            case EpochReported():
-                told.epochs += 1
-            case TrialEnded():
-                told.states[event.state] += 1
-        if not isinstance(event, EpochReported):
-            clock.skip(clock.time() + DISK)
-        if event.time >= told.looked + LOOK:
-            with clock.part(SIMULATION):
-                began = time.thread_time()
-                progress.show()
-                told.displays.append(time.thread_time() - began)
-                told.looked = event.time
-
-    return emit
+def _fleet(sweep: Sweep, folder: Path, clock: Clock, faults: Faults | None, durations: Durations | None) -> Fleet:
+    config = folder / "config.yaml"
+    config.write_text(_config())
+    known = {"faults": faults, "durations": durations, "config": config, "seed": sweep.seed}
+    return Fleet(sweep.slots, clock, curves.load(), folder, **known)
 
 
-def _spread(seconds: list[float]) -> tuple[float, float]:
+def _spread(seconds: Sequence[float]) -> tuple[float, float]:
     ordered = sorted(seconds) or [0.0]
     return median(ordered), ordered[int(0.99 * (len(ordered) - 1))]
 

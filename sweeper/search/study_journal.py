@@ -43,7 +43,7 @@ class StudyJournal(JournalStorage):
         return trial_id
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """What other processes read while a trial is drawn is left out: TPE would parse it of all that run, each time."""
+        """What other processes read while a trial is drawn is left out: TPE parses it of all that run, each time."""
         if not key.startswith(_TO_OTHERS):
             super().set_trial_system_attr(trial_id, key, value)
 
