@@ -5,61 +5,26 @@ from __future__ import annotations
 import heapq
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-import numpy as np
 from curves import VALUE, Curves
+from fate import Durations, Fate, Faults, Trial
 from skipped import SIMULATION, Clock
 from usage import State, Usage
 
 from sweeper.engine.executor import Call, Died, Done, Message, Raised, Ready, Reported, TrialJob
 from sweeper.records import record
 
-
-@dataclass(frozen=True)
-class Faults:
-    """What goes wrong. Means and shares; hours and seconds of the simulation."""
-
-    out_of_memory: float = 0.01  # of the trials, in their first epoch
-    diverged: float = 0.01
-    raised: float = 0.003
-    hung: float = 0.003
-    slot_hours: float = 50.0  # between two losses of one slot's process
-    node_hours: float = 100.0  # between two losses of one node
-    node: int = 8  # slots
-
-
-@dataclass(frozen=True)
-class Durations:
-    """Medians of log-normal times. Seconds."""
-
-    epoch: float = 60.0
-    spread: float = 0.3  # of the logarithm: epochs of a trial differ, and trials do
-    first: float = 10.0  # that the first epoch takes longer, to load and to trace
-    last: float = 2.0  # from the last answer to the end: what is saved
-    start: float = 60.0  # of a slot, at first and after a loss
-
-
-@dataclass
-class _Trial:
-    """How one will go."""
-
-    told: np.ndarray  # (epochs, metrics)
-    pace: float  # seconds an epoch
-    fault: str | None  # of Faults
-    faulty: int  # the epoch of it
-    facts: dict
-    epoch: int = 0  # the last one told
-    best: float = -math.inf
+_Happens = Callable[[int, float], Iterator[Message]]  # slot, time -> what the slot says
 
 
 @dataclass
 class _Slot:
     life: int = 0  # what was to happen in an earlier one does not
-    trial: _Trial | None = None
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True)
@@ -89,14 +54,20 @@ class Fleet:
         faults: None for none of them.
         """
         self.slots, self._clock, self._curves, self._folder, self._config = slots, clock, curves, folder, config
-        self._faults, self._durations = faults, durations or Durations()
-        self._rng, self._order = np.random.default_rng(seed), count()
-        self._coming: list[tuple] = []  # a heap of (time, order, slot, life, what)
+        self._faults, self._fate = faults, Fate(curves, faults, durations or Durations(), seed)
+        self._durations, self._order = self._fate.durations, count()
+        self._coming: list[tuple[float, int, int, int | None, _Happens]] = []  # a heap; see `_later`
         self._all = [_Slot() for _ in range(slots)]
         self._since = [math.nan] * slots  # the slot waits
         self._usage, self.waits = Usage(slots), _Waits()
         self._newest, self.usage = -1, self._usage.until(clock.time())  # until the last trial began for the first time
         self.began = math.nan  # when the first slot was ready
+        self._ends: dict[str, _Happens] = {
+            "out_of_memory": self._out_of_memory,
+            "diverged": self._diverge,
+            "raised": self._raise,
+            "hung": self._hang,
+        }
 
     def start(self, work: bytes, log_folder: str) -> None:
         for slot in range(self.slots):
@@ -116,14 +87,15 @@ class Fleet:
             folder.mkdir(exist_ok=True)
             if self._config and not (folder / record.CONFIG).exists():
                 os.link(self._config, folder / record.CONFIG)
-            self._all[slot].trial = self._drawn(job)
+            self._all[slot].trial = self._fate.of(job.overrides)
             self._train(slot, now)
 
     def answer(self, slot: int, stop: bool) -> None:
-        if self._usage.state(slot) != "waiting":
+        trial = self._all[slot].trial
+        if trial is None:
             return  # it was lost meanwhile
         with self._clock.part(SIMULATION):
-            now, trial = self._clock.time(), self._all[slot].trial
+            now = self._clock.time()
             self.waits.answers.append(now - self._since[slot])
             self._enter(slot, "training", now)
             if stop or trial.epoch == len(trial.told):
@@ -151,7 +123,7 @@ class Fleet:
             if life is None or life == self._all[slot].life:
                 yield from happens(slot, at)
 
-    def _later(self, slot: int, at: float, what, *, any_life: bool = False) -> None:
+    def _later(self, slot: int, at: float, what: _Happens, *, any_life: bool = False) -> None:
         life = None if any_life else self._all[slot].life
         heapq.heappush(self._coming, (at, next(self._order), slot, life, what))
 
@@ -163,13 +135,13 @@ class Fleet:
         self._enter(slot, "down", at)
         self._all[slot].life += 1
         self._all[slot].trial = None
-        self._later(slot, at + self._about(self._durations.start), self._begin)
+        self._later(slot, at + self._fate.about(self._durations.start), self._begin)
 
     def _begin(self, slot: int, at: float) -> Iterator[Message]:
         if math.isnan(self.began):
             self.began = at
         if self._faults:
-            self._later(slot, at + 3600 * self._rng.exponential(self._faults.slot_hours), self._die)
+            self._later(slot, at + self._fate.hours(self._faults.slot_hours), self._die)
         yield from self._ready(slot, at)
 
     def _ready(self, slot: int, at: float) -> Iterator[Message]:
@@ -181,7 +153,7 @@ class Fleet:
         yield Died(slot, "killed by SIGKILL")
 
     def _lose_later(self, first: int, at: float) -> None:
-        self._later(first, at + 3600 * self._rng.exponential(self._faults.node_hours), self._lose_node, any_life=True)
+        self._later(first, at + self._fate.hours(self._faults.node_hours), self._lose_node, any_life=True)
 
     def _lose_node(self, first: int, at: float) -> Iterator[Message]:
         for slot in range(first, min(first + self._faults.node, self.slots)):
@@ -190,28 +162,10 @@ class Fleet:
                 yield Died(slot, "its node was lost")
         self._lose_later(first, at)
 
-    def _drawn(self, job: TrialJob) -> _Trial:
-        params = {key: float(value) for key, value in (line.split("=") for line in job.overrides)}
-        told = self._curves.of(params, self._rng)
-        fault, epoch = None, 1
-        if self._faults:
-            kinds = ("out_of_memory", "diverged", "raised", "hung")
-            shares = [getattr(self._faults, kind) for kind in kinds]
-            fault = self._rng.choice([*kinds, None], p=[*shares, 1 - sum(shares)])
-            epoch = 1 if fault == "out_of_memory" else int(self._rng.integers(1, len(told) + 1))
-        return _Trial(told, self._about(self._durations.epoch), fault, epoch, facts(params))
-
-    def _about(self, seconds: float) -> float:
-        return seconds * math.exp(self._durations.spread * self._rng.standard_normal())
-
     def _train(self, slot: int, now: float) -> None:
         trial = self._all[slot].trial
-        ends = now + trial.pace * math.exp(self._durations.spread / 3 * self._rng.standard_normal())
-        ends += self._durations.first * (trial.epoch == 0)
-        if trial.fault and trial.epoch + 1 == trial.faulty:
-            self._later(slot, ends, getattr(self, f"_{trial.fault}"))
-        else:
-            self._later(slot, ends, self._report)
+        ends = now + self._fate.about(trial.pace, 1 / 3) + self._durations.first * (trial.epoch == 0)
+        self._later(slot, ends, self._ends[trial.fault] if trial.fails_next else self._report)
 
     def _report(self, slot: int, at: float) -> Iterator[Message]:
         trial = self._all[slot].trial
@@ -230,28 +184,14 @@ class Fleet:
         self._restart(slot, at)
         yield Died(slot, "out of memory", "OUT_OF_MEMORY")
 
-    def _diverged(self, slot: int, at: float) -> Iterator[Message]:
+    def _diverge(self, slot: int, at: float) -> Iterator[Message]:
         yield Raised(slot, "Diverged: the loss became nan", "the loss became nan", None, "DIVERGED")
         yield from self._ready(slot, at)
 
-    def _raised(self, slot: int, at: float) -> Iterator[Message]:
+    def _raise(self, slot: int, at: float) -> Iterator[Message]:
         yield Raised(slot, "ValueError: no", "ValueError: no", f"mine.py:{slot}")
         yield from self._ready(slot, at)
 
-    def _hung(self, slot: int, at: float) -> Iterator[Message]:
+    def _hang(self, slot: int, at: float) -> Iterator[Message]:
         self._enter(slot, "down", at)  # of no use to anybody, and not for want of an answer
         yield from ()
-
-
-def facts(params: dict[str, float]) -> dict:
-    """As a training of `custom` tells them."""
-    filters, stride = params.get("model.filters", 8.0), params.get("model.stride", 1.0)
-    return {
-        "model": "custom",
-        "dataset": "digits",
-        "parameters": round(294 * filters**2),
-        "mflops": 0.0048 * filters**2 / stride**2,
-        "train_seconds": 720.0,
-        "model_kb": 8.4 * 0.294 * filters**2,
-        "steps_per_execution": 17,
-    }

@@ -47,7 +47,7 @@ def measure(task: Task, trials: int, events: int, slowdown: float) -> Row:
     """In a process of its own."""
     import lag
     import simulated
-    from fleet import Faults
+    from fate import Faults
 
     slots, search, seed = task
     sampler, pruner = search.split("/")

@@ -13,7 +13,8 @@ from statistics import median
 from typing import Any
 
 import curves
-from fleet import Durations, Faults, Fleet
+from fate import Durations, Faults
+from fleet import Fleet
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import FloatDistribution, IntDistribution
 from rich.console import Console

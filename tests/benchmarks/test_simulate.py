@@ -19,11 +19,11 @@ ASK = 3.0  # seconds that all waits for the disk take, each time
 def simulated(monkeypatch):
     """Four slots that start together, trials of twelve epochs of 60 s, and a coordinator whose work takes no time."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))  # its modules import each other as scripts do
-    import fleet
+    import fate
     import simulated
 
     monkeypatch.setattr(simulated, "DISK", ASK)
-    exact = fleet.Durations(epoch=60.0, spread=0.0, first=0.0, last=0.0, start=30.0)
+    exact = fate.Durations(epoch=60.0, spread=0.0, first=0.0, last=0.0, start=30.0)
     sweep = simulated.Sweep(SLOTS, TRIALS, "random", "none", 0, slowdown=0.0)
     return lambda folder, faults=None: simulated.run(sweep, folder, faults=faults, durations=exact)
 
@@ -46,10 +46,10 @@ def test_slots_are_used_as_much_as_arithmetic_says(simulated, tmp_path):
 
 
 def test_what_is_lost_is_trained_again_and_is_no_waiting(simulated, tmp_path):
-    import fleet
+    import fate
 
     never = {"out_of_memory": 0.0, "diverged": 0.0, "raised": 0.0, "hung": 0.0}
-    nodes = fleet.Faults(**never, slot_hours=1e9, node_hours=0.4, node=2)
+    nodes = fate.Faults(**never, slot_hours=1e9, node_hours=0.4, node=2)
     measured = simulated(tmp_path / "s", nodes)
     assert measured.told == measured.states["FINISHED"] == TRIALS
     assert measured.states["CRASHED"] >= 2
@@ -61,10 +61,10 @@ def test_what_is_lost_is_trained_again_and_is_no_waiting(simulated, tmp_path):
     [("out_of_memory", "OUT_OF_MEMORY"), ("diverged", "DIVERGED"), ("raised", "FAILED"), ("hung", "HUNG")],
 )
 def test_a_fault_ends_a_trial_as_it_does_in_real_slots(simulated, tmp_path, fault, state):
-    import fleet
+    import fate
 
     shares = {"out_of_memory": 0.0, "diverged": 0.0, "raised": 0.0, "hung": 0.0} | {fault: 1.0}
-    measured = simulated(tmp_path / "s", fleet.Faults(**shares, slot_hours=1e9, node_hours=1e9))
+    measured = simulated(tmp_path / "s", fate.Faults(**shares, slot_hours=1e9, node_hours=1e9))
     assert measured.states == {state: TRIALS}
     ends = [event for event in journal.read(tmp_path / "s") if isinstance(event, TrialEnded)]
     assert {event.trial for event in ends} == set(range(TRIALS))
