@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sweeper.clock import Clock
 from sweeper.config import command
 from sweeper.engine import outcome
 from sweeper.engine.executor import Call, Died, Done, Executor, Message, Queued, Raised, Ready, Reported, TrialJob
@@ -37,7 +38,7 @@ class _Attempt:
     number: int = 0  # attempts before this one
     crashes: int = 0  # of those in this session
     pruned_at: int | None = None  # epoch
-    heard_at: float = field(default_factory=time.monotonic)  # when it last made progress
+    heard_at: float = 0.0  # when it last made progress, on the monotonic clock
 
 
 class Coordinator:
@@ -54,6 +55,7 @@ class Coordinator:
         prepare: Call | None = None,
         waiting: Waiting | None = None,
         within: str = "",
+        clock: Clock = time,
     ):
         """subdir: number and overrides of a trial -> its folder in the sweep's.
         earlier: the trials of the sessions before, when a sweep is resumed.
@@ -65,7 +67,7 @@ class Coordinator:
         self._limits, self._stopping = limits, stopping
         self._emit, self._subdir = emit, subdir
         self._waiting = Waiting() if waiting is None else waiting
-        self._within = within
+        self._within, self._clock = within, clock
         self._running: dict[int, _Attempt] = {}  # by slot
         self._prepare = prepare
         self._abandoned: list[int] = []  # slots that work on a trial that ended already
@@ -176,7 +178,7 @@ class Coordinator:
         self._end(attempt, outcome.repeated(same))
 
     def _start(self, slot: int, attempt: _Attempt) -> None:
-        self._running[slot] = replace(attempt, heard_at=time.monotonic())
+        self._running[slot] = replace(attempt, heard_at=self._clock.monotonic())
         self._announce(attempt)
         trial, subdir = attempt.proposal, str(Path(self._within, attempt.subdir))
         self._executor.submit(slot, TrialJob(trial.number, trial.overrides, subdir, trial.test))
@@ -184,7 +186,7 @@ class Coordinator:
     def _announce(self, attempt: _Attempt) -> None:
         trial = attempt.proposal
         again = command.training(trial.overrides)
-        self._emit(TrialStarted(trial.number, attempt.number, trial.params, again, attempt.subdir, time.time()))
+        self._emit(TrialStarted(trial.number, attempt.number, trial.params, again, attempt.subdir, self._clock.time()))
 
     def _ask(self) -> _Attempt:
         self._asked += 1
@@ -215,14 +217,14 @@ class Coordinator:
                 self._waiting.forget(slot)
 
     def _report(self, slot: int, heard: Reported) -> None:
-        attempt, now = self._running[slot], time.monotonic()
+        attempt, now = self._running[slot], self._clock.monotonic()
         number = attempt.proposal.number
         stop = self._study.report(number, heard.epoch, heard.value)
         self._executor.answer(slot, stop)
         if heard.epoch > 1:  # the first one has to start up too
             self._limits.heard(now - attempt.heard_at)
         self._running[slot] = replace(attempt, heard_at=now, pruned_at=heard.epoch if stop else attempt.pruned_at)
-        self._emit(EpochReported(number, heard.epoch, heard.value, heard.metrics, time.time()))
+        self._emit(EpochReported(number, heard.epoch, heard.value, heard.metrics, self._clock.time()))
 
     def _lose(self, attempt: _Attempt, died: Died) -> None:
         """The process of a trial."""
@@ -237,12 +239,11 @@ class Coordinator:
         patience = self._settings.trial_timeout
         if patience is None:
             return
-        for slot, attempt in list(self._running.items()):
-            if time.monotonic() - attempt.heard_at > patience:
-                del self._running[slot]
-                self._executor.kill(slot)
-                self._waiting.forget(slot)
-                self._end(attempt, outcome.hung(patience))
+        heard_before = self._clock.monotonic() - patience
+        for slot in [slot for slot, attempt in self._running.items() if attempt.heard_at < heard_before]:
+            self._executor.kill(slot)
+            self._waiting.forget(slot)
+            self._end(self._running.pop(slot), outcome.hung(patience))
 
     def _end(self, attempt: _Attempt, end: Outcome) -> None:
         """The journal hears first: what it has, a resumed sweep tells the study.
@@ -253,7 +254,7 @@ class Coordinator:
         finished = end.state == "FINISHED"
         missed = constraints.missed(self._settings.constraints, end.facts, end.values) if finished else {}
         reason = "; ".join(filter(None, (end.reason, constraints.reason(missed, end.facts)))) or None
-        ended = TrialEnded(number, end.state, end.values, reason, end.facts, time.time(), missed)
+        ended = TrialEnded(number, end.state, end.values, reason, end.facts, self._clock.time(), missed)
         self._duplicates.add(params, ended)
         self._emit(ended)
         self._study.tell(number, end.state, end.values, end.facts)

@@ -24,6 +24,7 @@ from sweeper.records.states import FAILURES, OPEN, State, colour, label
 from sweeper.training import objectives
 
 REFRESHES = 4  # a second
+_ABOVE = 4  # lines of the display that are no trial: bar, counts, best, and the one with the cursor
 _COUNTED = ("RUNNING", *(state for state in get_args(State) if state != "CRASHED"), "CRASHED")
 
 
@@ -62,7 +63,11 @@ class Progress:
         """
         self._n_trials, self._directions, self._slots = n_trials, directions, slots
         self._metrics = objectives.split(metric, len(directions))
-        self._trials = {trial.number: _shown(trial, directions) for trial in before}
+        self._trials: dict[int, _Shown] = {}
+        self._states: Counter[str] = Counter()  # of those
+        self._front: list[_Shown] = []  # the best that finished and are feasible: of several objectives, or equals
+        for trial in before:
+            self._put(_shown(trial, directions))
         self._crashes, self._limits = 0, limits
         self._reasons: dict[str, int] = {}  # without their numbers: the trial that told it first
         self._console = console or Console(highlight=False)
@@ -89,21 +94,19 @@ class Progress:
         """The display. Another thread calls it to refresh: `list` copies what `write` may be changing meanwhile."""
         trials = list(self._trials.values())
         running = [trial for trial in trials if trial.state == "RUNNING"]
-        return Group(
-            self._bar(trials), self._counts(trials), self._best_line(trials), *map(self._running_line, running)
-        )
+        return Group(self._bar(trials), self._counts(), self._best_line(trials), *self._running_lines(running))
 
     def _write(self, event: Event) -> None:
         match event:
             case SweepStarted():
                 self._start(event)
             case TrialStarted():
-                self._trials[event.trial] = _Shown(event.trial, event.params, event.time)
+                self._put(_Shown(event.trial, event.params, event.time))
             case EpochReported() | TrialEnded() if event.trial not in self._trials:
                 pass  # its start was deleted from a damaged journal, as for `record.replay`
             case EpochReported():
                 trial = self._trials[event.trial]
-                self._trials[event.trial] = replace(trial, epoch=event.epoch, value=event.value)
+                self._put(replace(trial, epoch=event.epoch, value=event.value))
             case TrialEnded():
                 self._end(event)
 
@@ -117,17 +120,34 @@ class Progress:
             self._live.start()
 
     def _end(self, event: TrialEnded) -> None:
-        trial = self._trials[event.trial]
-        self._trials[event.trial] = trial = replace(
-            trial,
+        trial = replace(
+            self._trials[event.trial],
             state=event.state,
             value=event.values[0] if event.values else None,
             point=_point(event, self._directions),
-            seconds=event.time - trial.started,
+            seconds=event.time - self._trials[event.trial].started,
         )
+        self._put(trial)
         self._crashes += event.state == "CRASHED"
         if not self._console.is_terminal or event.state in (*FAILURES, "CRASHED"):
             self._print(self._ended_line(trial, event), colour(event.state))
+
+    def _put(self, trial: _Shown) -> None:
+        """In the place of what was known of it."""
+        before = self._trials.get(trial.number)
+        if before:
+            self._states[before.state] -= 1
+        self._states[trial.state] += 1
+        self._trials[trial.number] = trial
+        if trial.point and not trial.point.shortfall:
+            others = [one for one in self._front if one.number != trial.number]
+            known = sorted([*others, trial], key=lambda one: one.number)
+            ranks = pareto.ranks([one.point for one in known])
+            self._front = [one for rank, one in zip(ranks, known, strict=True) if rank == 1]
+
+    @property
+    def _ended(self) -> int:
+        return len(self._trials) - sum(self._states[state] for state in OPEN)
 
     def _print(self, line: str, style: str = "") -> None:
         width = self._console.width if self._console.is_terminal else None
@@ -135,15 +155,14 @@ class Progress:
 
     def _ended_line(self, trial: _Shown, event: TrialEnded) -> str:
         """`[ 7/20] trial 6 finished  val_accuracy 0.9832  lr=0.0021 dropout=0.31  9.8 s   best 0.9916 (trial 3)`."""
-        trials = list(self._trials.values())
         values = zip(self._metrics, event.values or (), strict=False)
         parts = [
-            f"[{_ended(trials):{len(str(self._n_trials))}}/{self._n_trials}] trial {trial.number} {label(trial.state)}",
+            f"[{self._ended:{len(str(self._n_trials))}}/{self._n_trials}] trial {trial.number} {label(trial.state)}",
             " ".join(f"{metric} {text.value(value)}" for metric, value in values),
             text.params(trial.params),
             text.duration(trial.seconds),
             self._reason(event),
-            self._best_so_far(trials),
+            self._best_so_far(),
         ]
         return "  ".join(filter(None, parts))
 
@@ -154,7 +173,7 @@ class Progress:
         return line if first == event.trial or event.state not in FAILURES else f"as trial {first}"
 
     def _bar(self, trials: list[_Shown]) -> Table:
-        ended = _ended(trials)
+        ended = self._ended
         grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
         grid.add_column(no_wrap=True)
         grid.add_column(ratio=1)
@@ -171,11 +190,11 @@ class Progress:
         left, limit = self._seconds_left(trials), self._limits.left if self._limits else None
         if limit is None or left <= limit:
             return f", about {text.clock(left)} left" if left else ""
-        room = round((self._n_trials - _ended(trials)) * limit / left)
+        room = round((self._n_trials - self._ended) * limit / left)
         return f", stops in {text.clock(limit)}, time for about {text.count(room, 'trial')}"
 
-    def _counts(self, trials: list[_Shown]) -> Text:
-        states = Counter(trial.state for trial in trials) | Counter(CRASHED=self._crashes)
+    def _counts(self) -> Text:
+        states = Counter(self._states) | Counter(CRASHED=self._crashes)  # a copy: `write` may be changing it
         counts = [(f"{states[state]} {label(state)}", colour(state)) for state in _COUNTED if states[state]]
         if not counts:
             return _line("the slots are starting")
@@ -184,7 +203,7 @@ class Progress:
         return line
 
     def _best_line(self, trials: list[_Shown]) -> Text:
-        front = self._front(trials)
+        front = self._front
         if not front:
             met = "meets the constraints" if any(trial.point for trial in trials) else "finished"
             return _line(f"best {', '.join(self._metrics)}: none {met} yet")
@@ -196,23 +215,25 @@ class Progress:
             found = f"Pareto front: {text.count(len(front), 'trial')} ({numbers})"
         return _line(found, style="bold green")
 
-    def _best_so_far(self, trials: list[_Shown]) -> str:
-        front = self._front(trials)
+    def _best_so_far(self) -> str:
+        front = self._front
         if not front:
             return ""
         if len(self._metrics) == 1:
             return f" best {text.value(front[0].value)} (trial {front[0].number})"
         return f" Pareto front of {len(front)}"
 
+    def _running_lines(self, running: list[_Shown]) -> list[Text]:
+        """As many as a terminal has room for: to lay out thousands, to show forty, takes half a processor."""
+        room = self._console.height - _ABOVE if self._console.is_terminal else len(running)
+        if len(running) <= room:
+            return [self._running_line(trial) for trial in running]
+        shown = running[: max(0, room - 1)]
+        return [*map(self._running_line, shown), _line(f"  and {len(running) - len(shown):,} more")]
+
     def _running_line(self, trial: _Shown) -> Text:
         value = "" if trial.value is None else text.value(trial.value)
         return _line(f"  trial {trial.number:<4} epoch {trial.epoch:<3} {value:7} {text.params(trial.params)}")
-
-    def _front(self, trials: list[_Shown]) -> list[_Shown]:
-        """The best of those that finished and are feasible: many if there are several objectives, or equals."""
-        finished = [trial for trial in trials if trial.point and not trial.point.shortfall]
-        ranks = pareto.ranks([trial.point for trial in finished])
-        return [trial for rank, trial in zip(ranks, finished, strict=True) if rank == 1]
 
     def _seconds_left(self, trials: list[_Shown]) -> float:
         """What is to come, at the mean of the trials that ended and shared by the slots; 0 while none has ended."""
@@ -222,7 +243,7 @@ class Progress:
         mean = sum(durations) / len(durations)
         running = [trial for trial in trials if trial.state == "RUNNING"]
         under_way = sum(max(0.0, mean - (time.time() - trial.started)) for trial in running)
-        waiting = max(0, self._n_trials - _ended(trials) - len(running))
+        waiting = max(0, self._n_trials - self._ended - len(running))
         return (mean * waiting + under_way) / max(self._slots or 1, len(running))  # a card may hold more
 
 
@@ -236,10 +257,6 @@ def _point(ended: Trial | TrialEnded, directions: tuple[str, ...]) -> pareto.Poi
     if ended.state != "FINISHED" or DUPLICATE_OF in ended.facts:
         return None
     return pareto.Point(losses(ended.values, directions), sum(ended.missed.values()))
-
-
-def _ended(trials: list[_Shown]) -> int:
-    return sum(trial.state not in OPEN for trial in trials)
 
 
 def _line(content: str, style: str = "") -> Text:

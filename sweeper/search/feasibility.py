@@ -22,6 +22,12 @@ def tell(trial: Trial, gaps: Mapping[str, float]) -> None:
         trial.set_user_attr(_GAPS, list(near.values()))
 
 
+def misses(trial: FrozenTrial) -> bool:
+    """Whether a trial that was told is beyond any bound."""
+    gaps = trial.constraints.values() if _SETS_CONSTRAINTS else _told(trial)
+    return any(gap > 0 for gap in gaps)
+
+
 def _told(trial: FrozenTrial) -> Sequence[float]:
     return trial.user_attrs.get(_GAPS, ())
 

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
+from sweeper.clock import Clock
 from sweeper.records import journal, sweeps
 from sweeper.records.events import Event, SweepEnded
 from sweeper.secret import without_credentials
@@ -22,6 +24,17 @@ _FLUSH_SECONDS = 5.0  # how far the curves of a running trial may lag behind in 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds between two attempts to reach MLflow
 
 _log = logging.getLogger(__name__)
+
+Item = Event | threading.Event | None  # to write; to set once all before it is sent; the end
+
+
+class Inbox(Protocol):
+    """What the thread works on, in order: a queue.SimpleQueue."""
+
+    def put(self, item: Item) -> None: ...
+
+    def get(self, *, timeout: float) -> Item:
+        """timeout: seconds. Raises: queue.Empty if nothing has come by then."""
 
 
 class _GivenUp(Exception):
@@ -36,8 +49,19 @@ class Mirror:
     gets what the process that was killed had not sent yet.
     """
 
-    def __init__(self, folder: Path, *, experiment: str, uri: str, system_metrics: bool = False, backlog: int = 0):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        experiment: str,
+        uri: str,
+        system_metrics: bool = False,
+        backlog: int = 0,
+        inbox: Inbox | None = None,
+        clock: Clock = time,
+    ):
         """folder: the sweep's. uri: from `store.resolve`. backlog: bytes of the journal that earlier sessions wrote.
+        inbox, clock: those of a simulation.
 
         Raises: DataError if the folder's ledger is damaged.
         """
@@ -45,8 +69,8 @@ class Mirror:
         self._system_metrics, self._backlog = system_metrics, backlog
         self._ledger = Ledger(folder)
         store.remember(folder, uri, experiment)
-        self._queue: queue.SimpleQueue[Event | threading.Event | None] = queue.SimpleQueue()
-        self._flush_at = 0.0  # on the monotonic clock
+        self._queue = queue.SimpleQueue() if inbox is None else inbox
+        self._clock, self._flush_at = clock, 0.0  # on the monotonic clock
         self._closing = threading.Event()
         self._away: str | None = None  # why MLflow cannot be reached now
         self._refused: list[str] = []  # why, one a write
@@ -113,12 +137,12 @@ class Mirror:
                 if not isinstance(event, SweepEnded):
                     self._insist(partial(runs.write, event))
 
-    def _next(self) -> Event | threading.Event | None:
+    def _next(self) -> Item:
         """What to do next: write an event, flush and set a threading.Event, or end (None)."""
         try:
-            return self._queue.get(timeout=max(0.0, self._flush_at - time.monotonic()))
+            return self._queue.get(timeout=max(0.0, self._flush_at - self._clock.monotonic()))
         except queue.Empty:
-            self._flush_at = time.monotonic() + _FLUSH_SECONDS
+            self._flush_at = self._clock.monotonic() + _FLUSH_SECONDS
             return threading.Event()
 
     def _flush(self, runs: Runs) -> None:

@@ -186,7 +186,7 @@ def test_a_folder_that_holds_a_sweep_is_not_written_into(sweep):
         ([X, "hydra.sweeper.direction=null"], "hydra.sweeper.direction=None: give minimize or maximize"),
         ([X, "+optimized_metric=val_loss"], "Add hydra.sweeper.direction=minimize"),
         ([X, "hydra/sweeper/sampler=grid"], "x is an interval, which has no grid"),
-        ([X, "+hydra.sweeper.sampler.speed=3"], "hydra.sweeper.sampler: optuna.samplers.TPESampler refused"),
+        ([X, "+hydra.sweeper.sampler.speed=3"], "hydra.sweeper.sampler: sweeper.search.tpe.TPESampler refused"),
         ([X, "+hydra.sweeper.pruner.speed=3"], "hydra.sweeper.pruner: optuna.pruners.MedianPruner refused"),
         ([X, "+hydra.sweeper.executor.speed=3"], "hydra.sweeper.executor: sweeper.engine.local.LocalExecutor refused"),
         ([X, "hydra.sweeper.custom_search_space=nowhere.f"], "hydra.sweeper.custom_search_space"),

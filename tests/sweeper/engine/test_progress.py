@@ -237,3 +237,18 @@ def test_on_a_terminal_the_display_is_refreshed_at_most_four_times_a_second():
     assert "trial 0 failed" in shown
     assert "out of memory" in shown
     assert "1 finished, 1 failed" in shown.rpartition("2/2 trials")[2]
+
+
+@pytest.mark.parametrize(("running", "last"), [(8, "  trial 7 "), (9, "  and 2 more"), (4096, "  and 4,089 more")])
+def test_a_terminal_shows_as_many_running_trials_as_it_has_room_for(running, last):
+    file = io.StringIO()
+    progress = Progress(
+        5000, "val_accuracy", ("maximize",), 4096, console=Console(file=file, force_terminal=True, width=80, height=12)
+    )
+    for number in range(running):
+        progress.write(TrialStarted(number, 0, PARAMS, "cmd", str(number), 100.0))
+    progress.show()
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", file.getvalue()).splitlines()
+    assert f"{running} running" in shown[1]
+    assert len(shown) == 11
+    assert shown[-1].startswith(last)

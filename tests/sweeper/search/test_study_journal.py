@@ -14,6 +14,8 @@ from optuna.trial import TrialState
 
 from sweeper.search.study_journal import StudyJournal
 
+TO_OTHERS = "tpe:relative_params"
+
 KILLED = """
 import os, signal, sys
 import optuna
@@ -42,8 +44,11 @@ def search(storage):
 
 
 def plain(study):
-    keys = ("number", "state", "values", "params", "distributions", "user_attrs", "system_attrs", "intermediate_values")
-    return [{key: getattr(trial, key) for key in keys} for trial in study.trials]
+    """Without what TPE notes for other processes, which there are none of."""
+    keys = ("number", "state", "values", "params", "distributions", "user_attrs", "intermediate_values")
+    attributes = [{key: of for key, of in trial.system_attrs.items() if TO_OTHERS not in key} for trial in study.trials]
+    trials = [{key: getattr(trial, key) for key in keys} for trial in study.trials]
+    return [trial | {"system_attrs": system} for trial, system in zip(trials, attributes, strict=True)]
 
 
 def loaded(path):
@@ -52,7 +57,7 @@ def loaded(path):
 
 def lines(path):
     """Without what differs each time: the moment, and a process's own number."""
-    rows = map(json.loads, path.read_text().splitlines())
+    rows = (json.loads(line) for line in path.read_text().splitlines() if TO_OTHERS not in line)
     return [{key: value for key, value in row.items() if "time" not in key and key != "worker_id"} for row in rows]
 
 
@@ -70,6 +75,37 @@ def test_a_study_goes_on_where_optuna_left_it_and_the_other_way_round(tmp_path):
     study = search(JournalStorage(JournalFileBackend(str(tmp_path / "s"))))
     assert plain(optuna.load_study(storage=StudyJournal(tmp_path / "s"), study_name="s")) == plain(study)
     assert len(study.trials) == 48
+
+
+def test_trials_are_found_by_their_states_as_optuna_finds_them(tmp_path):
+    ours = search(StudyJournal(tmp_path / "ours"))
+    search(StudyJournal(tmp_path / "ours"))  # what somebody else adds, ours does not see
+    theirs = search(JournalStorage(JournalFileBackend(str(tmp_path / "theirs"))))
+    states = (None, *((state,) for state in TrialState), (TrialState.COMPLETE, TrialState.RUNNING), tuple(TrialState))
+    for study in (ours, theirs):
+        study.enqueue_trial({"x": 0.5})
+        study.get_trials(deepcopy=False)
+        trial = study.ask({"x": optuna.distributions.FloatDistribution(-1, 1)})
+        trial.report(0.25, 1)
+        study.tell(3, 0.0, skip_if_finished=True)
+        study.enqueue_trial({"x": 0.75})
+        study.tell(trial, state=TrialState.PRUNED)
+    for wanted in states:
+        found, right = (study.get_trials(deepcopy=False, states=wanted) for study in (ours, theirs))
+        assert [trial.number for trial in found] == [trial.number for trial in right]
+        assert [trial.state for trial in found] == [trial.state for trial in right]
+        assert [trial.intermediate_values for trial in found] == [trial.intermediate_values for trial in right]
+    copied = ours.get_trials()
+    copied[0].set_user_attr("why", "changed")
+    assert ours.trials[0].user_attrs == {"why": "é"}
+
+
+def test_one_file_may_hold_several_studies(tmp_path):
+    storage = StudyJournal(tmp_path / "s")
+    first, second = (optuna.create_study(storage=storage, study_name=name) for name in "ab")
+    for study in (first, second, first):
+        study.tell(study.ask({"x": optuna.distributions.FloatDistribution(-1, 1)}), 1.0)
+    assert [len(study.get_trials(states=(TrialState.COMPLETE,))) for study in (first, second)] == [2, 1]
 
 
 def test_what_belongs_together_is_written_together(tmp_path, monkeypatch):
