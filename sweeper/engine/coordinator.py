@@ -198,7 +198,7 @@ class Coordinator:
             case Ready(slot):
                 self._waiting.add(slot)
             case Queued(slot):
-                self._running[slot] = replace(self._running[slot], heard_at=time.monotonic())
+                self._running[slot] = replace(self._running[slot], heard_at=self._clock.monotonic())
             case Reported(slot):
                 self._report(slot, message)
             case Done(slot) | Raised(slot) if slot not in self._running:

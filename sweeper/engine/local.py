@@ -96,8 +96,8 @@ class LocalExecutor:
         if time.monotonic() < self._weighed_at + _WEIGHING:
             return []
         self._weighed_at = time.monotonic()
-        self._gpus.watch()
         busy = {number: p for number, p in self._processes.items() if p.job}
+        self._gpus.watch(busy)
         too_large = self._too_large(busy) if self._memory_limit else []
         if not too_large and len(busy) > 1 and capacity.is_short():
             latest = max(busy, key=lambda number: busy[number].busy_since)

@@ -22,10 +22,11 @@ class Gpus:
     def of(self, slot: int) -> str | None:
         return self.names[slot % len(self.names)] if self.names else None
 
-    def watch(self) -> None:
-        """Once in a while, as long as cards are unmeasured: a card tells of its last moment only."""
-        shares = capacity.busy_cards() if self._unmeasured else {}
-        for card in self._unmeasured:
+    def watch(self, busy: Collection[int]) -> None:
+        """Once in a while: a card tells of its last moment only. busy: slots that train; no other card is asked."""
+        watched = self._unmeasured & {slot % len(self.names) for slot in busy if self.names}
+        shares = capacity.busy_cards() if watched else {}
+        for card in watched:
             self._busiest[card] = max(self._busiest[card], shares.get(self.names[card], 0.0))
 
     def more(self, slot: int) -> Sequence[int]:

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,7 @@ def _precisions() -> Sequence[str]:
     return ["mixed_bfloat16"] if hardware.flags() & {"amx_bf16", "avx512_bf16"} else []
 
 
+@cache
 def _has_xla() -> bool:
     """Whether it finds what it compiles with: it comes with `tensorflow[and-cuda]`, but not with every CUDA."""
     try:

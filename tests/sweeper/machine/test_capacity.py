@@ -51,10 +51,21 @@ def test_cards_tell_how_busy_they_are(card, percent, told):
 def test_the_busiest_moment_of_a_card_counts(card, name):
     card("1000, 10000", 45)
     cards = Gpus([name], known=False)
-    cards.watch()
+    cards.watch([0])
     card("1000, 10000", 3)  # while it validates
-    cards.watch()
+    cards.watch([0])
     assert list(cards.more(0)) == list(range(1, min(4, hardware.cores())))
+
+
+def test_only_cards_that_train_and_are_not_measured_are_asked(monkeypatch):
+    asked = []
+    monkeypatch.setattr(capacity, "busy_cards", lambda: asked.append(1) or {})
+    cards = Gpus(["0", "1"], known=False)  # and one trial: the second card never gets one
+    cards.watch([])
+    cards.watch([0])
+    cards.more(0)
+    cards.watch([0])
+    assert len(asked) == 1
 
 
 def test_a_machine_without_nvidia_smi_has_a_slot_a_card(tmp_path, monkeypatch):
