@@ -24,6 +24,16 @@ class Outcome:
 INTERRUPTED = Outcome("INTERRUPTED", reason="the sweep ended before the trial did")
 
 
+def taken_over(by: str) -> Outcome:
+    """by: another coordinator of the study."""
+    return Outcome("TAKEN_OVER", reason=f"{by} has taken it over")
+
+
+def deadly(losses: int) -> Outcome:
+    """losses: coordinators that were lost with it. The next one would be, too."""
+    return Outcome("KILLED", reason=f"the processes of {losses} sweeps were lost while they ran it")
+
+
 def done(heard: Done, objectives: int, pruned_at: int | None) -> Outcome:
     """objectives: how many there are. pruned_at: the epoch after which it was asked to stop."""
     if pruned_at is not None:
