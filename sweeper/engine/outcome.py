@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from sweeper import text
 from sweeper.engine.executor import Died, Done, Raised
 from sweeper.records.events import TrialEnded
 from sweeper.records.states import State
@@ -31,7 +32,7 @@ def taken_over(by: str) -> Outcome:
 
 def deadly(losses: int) -> Outcome:
     """losses: coordinators that were lost with it. The next one would be, too."""
-    return Outcome("KILLED", reason=f"the processes of {losses} sweeps were lost while they ran it")
+    return Outcome("KILLED", reason=f"{text.count(losses, 'sweep')} lost with it: none begins it again")
 
 
 def done(heard: Done, objectives: int, pruned_at: int | None) -> Outcome:

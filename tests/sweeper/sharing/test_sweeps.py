@@ -129,6 +129,20 @@ def test_a_stopped_sweep_leaves_its_trials_to_the_others_at_once(join, storage):
 
 
 @pytest.mark.slow
+def test_a_trial_that_takes_too_many_sweeps_with_it_is_not_begun_again(join):
+    few = ("hydra.sweeper.max_retries=0", "hydra.sweeper.max_failure_rate=1", "hydra.sweeper.n_jobs=1")
+    lost, other = join("lost", *few), join("other", *few)
+    until(lambda: ended("lost", "FINISHED") and ended("other", "FINISHED"))
+    lost.kill()
+    lost.wait()
+    (left,) = record.read(Path("lost")).open
+    code, output = finish(other)
+    assert code == 0, output
+    assert ended("other", "KILLED") == [left.number]
+    assert "1 sweep lost with it" in output
+
+
+@pytest.mark.slow
 def test_a_database_that_goes_away_is_waited_for(start, postgresql, tmp_path):
     storage = postgresql.make(tmp_path.name)
     place = (f"hydra.sweeper.storage='{storage}'", f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.trial_timeout=5")
