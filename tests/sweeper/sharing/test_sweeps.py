@@ -131,8 +131,8 @@ def test_a_stopped_sweep_leaves_its_trials_to_the_others_at_once(join, storage):
 @pytest.mark.slow
 def test_a_trial_that_takes_too_many_sweeps_with_it_is_not_begun_again(join):
     few = ("hydra.sweeper.max_retries=0", "hydra.sweeper.max_failure_rate=1", "hydra.sweeper.n_jobs=1")
-    lost, other = join("lost", *few), join("other", *few)
-    until(lambda: ended("lost", "FINISHED") and ended("other", "FINISHED"))
+    lost, other = join("lost", *few, "pause=1"), join("other", *few)
+    until(lambda: ended("other", "FINISHED") and len(begun("lost")) > len(ended("lost", "FINISHED")))
     lost.kill()
     lost.wait()
     (left,) = record.read(Path("lost")).open
