@@ -29,6 +29,7 @@ from sweeper.records.events import EpochReported, Event, SweepEnded, SweepStarte
 from sweeper.records.journal import Journal
 from sweeper.records.states import OPEN
 from sweeper.search.settings import Settings
+from sweeper.search.source import Source
 from sweeper.search.space import Space
 from sweeper.search.study import Study
 
@@ -68,7 +69,7 @@ class Measured:
     used: float  # share of the slots' time, but while they are down, that is training
 
 
-class _Timed:
+class _Timed(Source):
     """A study whose parts are counted apart. It also waits for the disk as the real one does."""
 
     def __init__(self, study: Study, clock: Clock):

@@ -37,9 +37,9 @@ from sweeper.records import record
 from sweeper.records.events import SweepStarted
 from sweeper.records.journal import Journal
 from sweeper.records.record import Trial
-from sweeper.search import asked, enqueue, space
-from sweeper.search.sampler import Price
+from sweeper.search import asked, enqueue, space, storage
 from sweeper.search.settings import Settings
+from sweeper.search.source import Source
 from sweeper.search.space import Space, check
 from sweeper.search.study import Study
 from sweeper.tracking import model_log, store
@@ -87,7 +87,9 @@ def run(
                 preload = settings.executor.get("preload") or ()
                 pricing = stack.enter_context(closing(Pricing(work, logs, preload, stopping)))
             price = pricing and pricing.ask
-            study = _source(settings, space, folder, enqueued, extend, earlier and trials, shared, price)
+            known = {"enqueued": enqueued, "extend": extend, "earlier": earlier and trials, "price": price}
+            study = _source(settings, space, folder, shared, lambda: stopping.requested or limits.is_over(), **known)
+            stack.enter_context(closing(study))
             settings = replace(settings, n_trials=min(settings.n_trials, study.size or settings.n_trials))
             started = replace(started, n_trials=settings.n_trials)
         elif confirmation.is_over(folder, settings, space, config):
@@ -107,6 +109,7 @@ def run(
                 tracking=followed,
                 earlier=earlier,
                 limits=limits,
+                elsewhere=lambda: study.ended_elsewhere,
             )
             stack.enter_context(closing(recorder))
             naming, prepare = _naming(config, context), Call(model_log.prepare)
@@ -114,7 +117,7 @@ def run(
                 study, slots, settings, limits, stopping, recorder.emit, naming, trials, prepare, waiting
             )
             test = settings.test and not confirms
-            code = _searched(coordinator, stopping, recorder, slots, pricing, folder, test=test)
+            code = _searched(coordinator, study, stopping, recorder, slots, pricing, folder, test=test)
             if code or recorder.interrupted or not confirms:
                 return code
         planned = confirmation.plan(folder, settings, space, config)
@@ -125,21 +128,29 @@ def _source(
     settings: Settings,
     space: Space,
     folder: Path,
-    enqueued: Sequence[dict[str, Any]],
-    extend: Callable[[Any], None] | None,
-    earlier: Sequence[Trial] | None,
     shared: Life | None,
-    price: Price | None,
+    is_over: Callable[[], bool],
+    *,
+    enqueued: Sequence[dict[str, Any]],
+    earlier: Sequence[Trial] | None,
+    **known: Any,
 ) -> Study | Population:
-    """Of the trials. shared: what the members of a population share, if trials are such. Raises: as these do."""
-    if shared is None:
-        return Study(settings, space, folder, enqueued=enqueued, extend=extend, earlier=earlier, price=price)
-    Console(highlight=False).print(shared.sentence, soft_wrap=True)
-    return Population(shared, folder, enqueued=enqueued, earlier=earlier or ())
+    """Of the trials. shared: what the members of a population share, if trials are such. is_over: whether the sweep has
+    to end. known: as of `Study`. Raises: as these do."""
+    if shared:
+        Console(highlight=False).print(shared.sentence, soft_wrap=True)
+        return Population(shared, folder, enqueued=enqueued, earlier=earlier or ())
+    known |= {"enqueued": enqueued, "earlier": earlier}
+    if not storage.is_database(settings.storage):
+        return Study(settings, space, folder, **known)
+    from sweeper.sharing.shared_study import SharedStudy  # with all that talks to databases
+
+    return SharedStudy(settings, space, folder, is_over=is_over, **known)
 
 
 def _searched(
     coordinator: Coordinator,
+    study: Source,
     stopping: Stopping,
     recorder: Recorder,
     slots: Executor,
@@ -153,6 +164,7 @@ def _searched(
     Raises: SweepFailed, or whatever else ended it before its time.
     """
     failure = coordinator.ended_by()
+    study.close()
     if pricing:
         pricing.close()
     with sigterm_as_ctrl_c():

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(ROOT.glob("docs/*.md"))
@@ -36,6 +37,12 @@ NOT_TYPED = {  # how a command begins: why
     "python -m sweeper verify": "of two trials nothing is expected: commands/test_verify.py",
     "python -m sweeper -m hparams=search hydra/launcher=submitit_slurm": "it needs a cluster: cluster/test_slurm.py",
     "python tests/slurm/start.py": "it serves until Ctrl-C: cluster/test_slurm.py",
+    "python -m sweeper -m hparams=search hydra.sweeper.n_trials=200 hydra.sweeper.study_name=monday": (
+        "it needs servers: sharing/test_mlflow_server.py starts them"
+    ),
+    "POSTGRES_PASSWORD=… docker compose": "Docker may not be there; what it is given is looked at below",
+    "sudo ": "it changes the machine",
+    "PGPASSWORD=… MLFLOW_BACKEND_STORE_URI=": "a server: sharing/test_mlflow_server.py starts it",
     "python -m sweeper plan": "a minute or two on two free cores: commands/test_plan.py",
 }
 SHORT = "dataset.train_size=100 trainer.epochs=1 hydra.sweeper.n_trials=2"  # behind each command that trains
@@ -148,6 +155,18 @@ def test_the_example_works_where_the_package_is_installed(tmp_path, site):
     project = shutil.copytree(EXAMPLE, tmp_path / "project", ignore=shutil.ignore_patterns("multirun", "outputs"))
     assert follow(project / "README.md", project, site) > 0
     assert (project / "classifier" / "model.onnx").exists()
+
+
+def test_the_servers_of_compose_are_started_with_options_that_mlflow_has():
+    from mlflow.cli import server  # it takes seconds
+
+    services = yaml.safe_load((ROOT / "docs" / "compose.yaml").read_text())["services"]
+    program, command, *words = services["mlflow"]["command"].split()
+    assert (program, command) == ("mlflow", server.name)
+    known = {option: parameter for parameter in server.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("-")} <= set(known)
+    assert "MLFLOW_BACKEND_STORE_URI" in known["--backend-store-uri"].envvar
+    assert services["mlflow"]["environment"]["PGPASSWORD"] == "${POSTGRES_PASSWORD}"
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in [README, *PAGES]])

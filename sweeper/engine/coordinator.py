@@ -26,6 +26,7 @@ from sweeper.search import constraints
 from sweeper.search.duplicates import Duplicates
 from sweeper.search.retrainings import Retrainings
 from sweeper.search.settings import Settings
+from sweeper.search.source import StorageAway
 from sweeper.search.study import Proposal, Study
 
 _TICK = 0.5  # seconds until a request to stop is noticed
@@ -73,6 +74,7 @@ class Coordinator:
         self._abandoned: list[int] = []  # slots that work on a trial that ended already
         self._failures = Failures(settings, (trial.state for trial in earlier))
         self._duplicates = Duplicates(earlier)
+        self._attempts = {trial.number: trial.attempt for trial in earlier}  # the last one of each trial
         self._again = deque(self._open(earlier))
         self._asked = len(earlier) + sum(attempt.number == 0 for attempt in self._again)
 
@@ -91,12 +93,17 @@ class Coordinator:
 
         Raises: SweepFailed if it makes no sense to go on; all that ran is told and written by then.
         """
+        for ended in self._study.ended:
+            self._emit(ended)
         try:
             while not self._is_over():
+                self._heed_others()
                 self._fill_slots()
                 for message in self._executor.wait(_TICK):
                     self._handle(message)
                 self._end_hung()
+        except StorageAway:
+            pass  # the sweep had to end anyway
         finally:
             for slot in list(self._running):
                 self._abandoned.append(slot)
@@ -114,7 +121,7 @@ class Coordinator:
     @property
     def time_is_up(self) -> str | None:
         """Why not all trials ran, if that is so."""
-        if not self._again and self._asked >= self._settings.n_trials and not self._abandoned:
+        if not (self._again or self._has_more() or self._study.waits_for_others or self._abandoned):
             return None
         if self._limits.may_start() and not self._study.is_ready:
             return "all members of the population lost their state, so none could go on"
@@ -122,13 +129,22 @@ class Coordinator:
         return f"hydra.sweeper.{limit}={getattr(self._settings, limit)} was reached"
 
     def _is_over(self) -> bool:
-        return self._stopping.requested or self._limits.is_over() or not (self._running or self._may_start())
+        if self._stopping.requested or self._limits.is_over():
+            return True
+        return not (self._running or self._may_start() or self._is_on_guard())
+
+    def _is_on_guard(self) -> bool:
+        """Nothing is left to be asked for, but other coordinators may be lost with what they run."""
+        return self._limits.may_start() and self._study.waits_for_others
 
     def _may_start(self) -> bool:
         return self._is_more_to_come() and bool(self._again or self._study.is_ready)
 
     def _is_more_to_come(self) -> bool:
-        return self._limits.may_start() and bool(self._again or self._asked < self._settings.n_trials)
+        return self._limits.may_start() and bool(self._again or self._has_more())
+
+    def _has_more(self) -> bool:
+        return self._study.is_ready if self._study.is_shared else self._asked < self._settings.n_trials
 
     def call(self, function: Callable[..., None], *arguments: Any) -> None:
         """Runs it in the next free slot, between trials; in another one if that is lost.
@@ -161,6 +177,12 @@ class Coordinator:
     def _fill_slots(self) -> None:
         while self._waiting and self._may_start() and not self._stopping.requested:
             attempt = self._again.popleft() if self._again else self._ask()
+            if attempt is None:
+                break
+            if attempt.proposal.losses > self._settings.max_retries:
+                self._announce(attempt)
+                self._end(attempt, outcome.deadly(attempt.proposal.losses))
+                continue
             same = self._duplicates.of(attempt.proposal.params) if self._settings.reuse_duplicates else None
             if same:
                 self._repeat(attempt, same)
@@ -178,27 +200,33 @@ class Coordinator:
         self._end(attempt, outcome.repeated(same))
 
     def _start(self, slot: int, attempt: _Attempt) -> None:
-        self._running[slot] = replace(attempt, heard_at=self._clock.monotonic())
+        self._running[slot] = replace(attempt, heard_at=self._now())
         self._announce(attempt)
         trial, subdir = attempt.proposal, str(Path(self._within, attempt.subdir))
         self._executor.submit(slot, TrialJob(trial.number, trial.overrides, subdir, trial.test))
 
     def _announce(self, attempt: _Attempt) -> None:
         trial = attempt.proposal
+        self._attempts[trial.number] = attempt.number
         again = command.training(trial.overrides)
         self._emit(TrialStarted(trial.number, attempt.number, trial.params, again, attempt.subdir, self._clock.time()))
 
-    def _ask(self) -> _Attempt:
-        self._asked += 1
+    def _ask(self) -> _Attempt | None:
         proposal = self._study.ask()
-        return _Attempt(proposal, self._subdir(proposal.number, proposal.overrides))
+        if proposal is None:
+            return None
+        self._asked += 1
+        number = proposal.number
+        subdir = self._subdir(number, proposal.overrides)
+        self._study.bring(number, subdir)
+        return _Attempt(proposal, subdir, self._attempts.get(number, -1) + 1)
 
     def _handle(self, message: Message) -> None:
         match message:
             case Ready(slot):
                 self._waiting.add(slot)
             case Queued(slot):
-                self._running[slot] = replace(self._running[slot], heard_at=self._clock.monotonic())
+                self._running[slot] = replace(self._running[slot], heard_at=self._now())
             case Reported(slot):
                 self._report(slot, message)
             case Done(slot) | Raised(slot) if slot not in self._running:
@@ -217,7 +245,7 @@ class Coordinator:
                 self._waiting.forget(slot)
 
     def _report(self, slot: int, heard: Reported) -> None:
-        attempt, now = self._running[slot], self._clock.monotonic()
+        attempt, now = self._running[slot], self._now()
         number = attempt.proposal.number
         stop = self._study.report(number, heard.epoch, heard.value)
         self._executor.answer(slot, stop)
@@ -239,11 +267,34 @@ class Coordinator:
         patience = self._settings.trial_timeout
         if patience is None:
             return
-        heard_before = self._clock.monotonic() - patience
+        heard_before = self._now() - patience
         for slot in [slot for slot, attempt in self._running.items() if attempt.heard_at < heard_before]:
-            self._executor.kill(slot)
-            self._waiting.forget(slot)
-            self._end(self._running.pop(slot), outcome.hung(patience))
+            self._end(self._stopped(slot), outcome.hung(patience))
+
+    def _now(self) -> float:
+        """Seconds, on a clock that stands still while the study's storage is waited for: no slot is answered then."""
+        return self._clock.monotonic() - self._study.waited
+
+    def _stopped(self, slot: int) -> _Attempt:
+        """In the middle of its trial, which this is."""
+        self._executor.kill(slot)
+        self._waiting.forget(slot)
+        return self._running.pop(slot)
+
+    def _heed_others(self) -> None:
+        """Ends trials that other coordinators have taken over, as nothing was heard of this one: it was only away."""
+        if not self._study.is_shared:
+            return
+        self._study.refresh()
+        for slot in [slot for slot, attempt in self._running.items() if self._study.lost(attempt.proposal.number)]:
+            attempt = self._stopped(slot)
+            self._end(attempt, self._taken_over(attempt))
+        for attempt in [one for one in self._again if self._study.lost(one.proposal.number)]:
+            self._again.remove(attempt)
+            self._end(attempt, self._taken_over(attempt))
+
+    def _taken_over(self, attempt: _Attempt) -> Outcome:
+        return outcome.taken_over(self._study.taker(attempt.proposal.number))
 
     def _end(self, attempt: _Attempt, end: Outcome) -> None:
         """The journal hears first: what it has, a resumed sweep tells the study.
@@ -255,6 +306,9 @@ class Coordinator:
         missed = constraints.missed(self._settings.constraints, end.facts, end.values) if finished else {}
         reason = "; ".join(filter(None, (end.reason, constraints.reason(missed, end.facts)))) or None
         ended = TrialEnded(number, end.state, end.values, reason, end.facts, self._clock.time(), missed)
+        if end.state != "TAKEN_OVER" and not self._study.settle(ended):
+            self._end(attempt, self._taken_over(attempt))
+            return
         self._duplicates.add(params, ended)
         self._emit(ended)
         self._study.tell(number, end.state, end.values, end.facts)

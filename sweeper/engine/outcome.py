@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from sweeper import text
 from sweeper.engine.executor import Died, Done, Raised
 from sweeper.records.events import TrialEnded
 from sweeper.records.states import State
@@ -22,6 +23,16 @@ class Outcome:
 
 
 INTERRUPTED = Outcome("INTERRUPTED", reason="the sweep ended before the trial did")
+
+
+def taken_over(by: str) -> Outcome:
+    """by: another coordinator of the study."""
+    return Outcome("TAKEN_OVER", reason=f"{by} has taken it over")
+
+
+def deadly(losses: int) -> Outcome:
+    """losses: coordinators that were lost with it. The next one would be, too."""
+    return Outcome("KILLED", reason=f"{text.count(losses, 'sweep')} lost with it: none begins it again")
 
 
 def done(heard: Done, objectives: int, pruned_at: int | None) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, get_args
@@ -56,10 +56,12 @@ class Progress:
         before: Iterable[Trial] = (),
         limits: Limits | None = None,
         console: Console | None = None,
+        elsewhere: Callable[[], int] = lambda: 0,
     ):
         """slots: None if unknown. began: seconds since 1970, None is now.
 
         before: the trials of the sessions before, when a sweep is resumed.
+        elsewhere: how many trials other sweeps of the study have ended.
         """
         self._n_trials, self._directions, self._slots = n_trials, directions, slots
         self._metrics = objectives.split(metric, len(directions))
@@ -68,7 +70,7 @@ class Progress:
         self._front: list[_Shown] = []  # the best that finished and are feasible: of several objectives, or equals
         for trial in before:
             self._put(_shown(trial, directions))
-        self._crashes, self._limits = 0, limits
+        self._crashes, self._limits, self._elsewhere = 0, limits, elsewhere
         self._reasons: dict[str, int] = {}  # without their numbers: the trial that told it first
         self._console = console or Console(highlight=False)
         self._live = Live(self, console=self._console, refresh_per_second=REFRESHES)
@@ -147,7 +149,8 @@ class Progress:
 
     @property
     def _ended(self) -> int:
-        return len(self._trials) - sum(self._states[state] for state in OPEN)
+        """Of the whole study."""
+        return len(self._trials) - sum(self._states[state] for state in (*OPEN, "TAKEN_OVER")) + self._elsewhere()
 
     def _print(self, line: str, style: str = "") -> None:
         width = self._console.width if self._console.is_terminal else None

@@ -84,9 +84,10 @@ class Recorder:
         limits: Limits | None = None,
         console: Console | None = None,
         axes: Sequence[Descriptor] = (),
+        elsewhere: Callable[[], int] = lambda: 0,
     ):
         """keep: the models of so many best trials stay. earlier: what is resumed. console: for what happens meanwhile;
-        None is stdout. axes: of the map that the sweep fills, if it fills one."""
+        None is stdout. axes: of the map that the sweep fills, if it fills one. elsewhere: as of `Progress`."""
         self._journal, self._folder, self._uri, self._limits = journal, folder, tracking.uri, limits
         self.interrupted = False  # by the user, while it ended
         before = earlier.trials if earlier else ()
@@ -101,6 +102,7 @@ class Recorder:
             before=before,
             limits=limits,
             console=self._console,
+            elsewhere=elsewhere,
         )
         self._listeners = (keeper, self._mirror, self._progress)
         self.emit(started)

@@ -21,13 +21,14 @@ from sweeper.records import lineage
 from sweeper.records.lineage import Place
 from sweeper.records.record import Trial, inside
 from sweeper.records.states import OPEN, State
+from sweeper.search.source import Source
 from sweeper.search.study import Proposal
 from sweeper.training import checkpoint
 
 AHEAD = 2  # segments
 
 
-class Population:
+class Population(Source):
     """A member goes on as soon as half of them have ended the same segment, or else it would be compared with nobody;
     the one that is behind in its life first. Nobody is more than `AHEAD` segments ahead of the earliest: all of their
     states are kept for that one.

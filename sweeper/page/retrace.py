@@ -30,10 +30,7 @@ def section(seen: Seen) -> Section:
 
 def _going_on(seen: Seen) -> str | None:
     """Where something is left to do, and nobody does it now."""
-    sweep = seen.sweep
-    if seen.running or not (sweep.open or len(sweep.trials) < sweep.started.n_trials):
-        return None
-    return results.resuming(sweep)
+    return results.resuming(seen.sweep) if seen.sweep.goes_on and not seen.running else None
 
 
 def _commit(seen: Seen) -> list[Words]:

@@ -176,7 +176,7 @@ def _next_commands(sweep: Sweep) -> list[str]:
     if sweep.run_id:
         commands.append(f"python -m sweeper ui --sweep {name}")
     hopeless = sweep.ended and sweep.ended.state == "FAILED" and not sweep.finished
-    if not hopeless and (sweep.open or len(sweep.trials) < sweep.started.n_trials):
+    if not hopeless and sweep.goes_on:
         commands.append(resuming(sweep))
     return commands
 

@@ -108,6 +108,12 @@ class Sweep:
         """What a resumed sweep goes on with."""
         return [trial for trial in self.trials if trial.state in OPEN]
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it would train more if it were resumed. Of a shared study it trains only a part of n_trials."""
+        is_done = self.ended is not None and self.ended.state == "FINISHED" and self.ended.reason is None
+        return bool(self.open) or (len(self.trials) < self.started.n_trials and not is_done)
+
     def ranked(self) -> list[Trial]:
         """Those that were trained to their end, best first: feasible ones before others, front by front where there are
         several objectives, and in a front by the first one."""

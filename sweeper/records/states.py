@@ -18,6 +18,7 @@ State = Literal[
     "KILLED",  # its process was lost more often than hydra.sweeper.max_retries allows
     "CRASHED",  # its process was lost; the trial starts again
     "INTERRUPTED",  # the sweep ended first; resumed, it goes on
+    "TAKEN_OVER",  # another sweep of a shared study runs it: nothing had been heard of this one, or it had ended
 ]
 BAD = ("DIVERGED", "OUT_OF_MEMORY")  # by its hyperparameters: the sampler hears of it as of the worst result
 FAILURES = (*BAD, "FAILED", "HUNG", "KILLED")
@@ -35,6 +36,7 @@ _COLOURS = {
     "KILLED": "bright_red",
     "CRASHED": "bright_magenta",
     "INTERRUPTED": "blue",
+    "TAKEN_OVER": "bright_blue",
 }
 
 

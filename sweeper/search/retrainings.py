@@ -14,6 +14,7 @@ from sweeper.errors import ConfigError, DataError
 from sweeper.records import record
 from sweeper.records.record import Sweep, Trial
 from sweeper.records.states import BAD, State
+from sweeper.search.source import Source
 from sweeper.search.study import Proposal
 from sweeper.secret import hide
 
@@ -23,10 +24,8 @@ _SEED = re.compile(r"(\+{0,2}seed)=")
 _NO_VALUE = re.compile(r"-|[+~]*hydra\b")
 
 
-class Retrainings:
+class Retrainings(Source):
     """Asked for trials like a Study, it gives those that are lacking, one seed of all candidates after the other."""
-
-    is_ready = True  # to be asked
 
     def __init__(
         self,

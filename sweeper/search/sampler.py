@@ -9,7 +9,16 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution
-from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIIISampler, NSGAIISampler, TPESampler
+from optuna.samplers import (
+    BaseSampler,
+    CmaEsSampler,
+    GPSampler,
+    GridSampler,
+    NSGAIIISampler,
+    NSGAIISampler,
+    QMCSampler,
+    TPESampler,
+)
 
 from sweeper.config import node as nodes
 from sweeper.errors import ConfigError
@@ -22,13 +31,17 @@ Price = Callable[[Sequence[str]], Mapping[str, float]]  # overrides of a trial -
 _KEY = "hydra.sweeper.sampler"
 _GRID = "optuna.samplers.GridSampler"
 _OF_NUMBERS = ("optuna.samplers.QMCSampler", SAIL)  # their draws go by the trials' numbers
+IN_TURN = (GridSampler, QMCSampler)  # two that draw at the same moment draw the same
 _CONSTRAINED = (TPESampler, NSGAIISampler, NSGAIIISampler, GPSampler)
 
 
-def build(settings: Settings, space: Space, drawn: int, price: Price | None = None) -> tuple[BaseSampler, int | None]:
+def build(
+    settings: Settings, space: Space, drawn: int, price: Price | None = None, order: int | None = None
+) -> tuple[BaseSampler, int | None]:
     """The sampler, and how many different trials it can draw where that is bounded.
 
     drawn: trials of earlier sessions. The same seed again would repeat the first of them.
+    order: of a grid, instead of its own seed.
     """
     node = settings.sampler
     if not _is(node, _GRID):
@@ -42,7 +55,8 @@ def build(settings: Settings, space: Space, drawn: int, price: Price | None = No
             raise ConfigError("hydra/sweeper/sampler=gp needs PyTorch: python -m pip install 'sweeper[gp]'")
         return sampler, None
     grid = {key: _grid_points(key, of) for key, of in space.unconditional().items()}
-    sampler = nodes.made(node, _KEY, settings.allow, search_space=grid)
+    known = {"search_space": grid} | ({} if order is None else {"seed": order})
+    sampler = nodes.made(node, _KEY, settings.allow, **known)
     _check(sampler, settings)
     return sampler, math.prod(len(points) for points in grid.values())
 

@@ -42,6 +42,7 @@ class Settings:
     keep_models: int = 5
     storage: Any = None
     study_name: str | None = None
+    heartbeat: float = 30.0  # seconds without a sign of a coordinator after which others take its trials over
     allow: Sequence[str] = ()  # dotted names and prefixes that a `_target_` may be, beside allowed.NAMESPACES
 
     @property
@@ -92,10 +93,12 @@ def read(keys: dict[str, Any]) -> Settings:
     for key in ("reuse_duplicates", "test"):
         if not isinstance(getattr(settings, key), bool):
             raise ConfigError(f"hydra.sweeper.{key}={getattr(settings, key)}: give true or false.")
-    for key in ("timeout", "trial_timeout"):
+    for key, otherwise in (("timeout", ", or null"), ("trial_timeout", ", or null"), ("heartbeat", "")):
         seconds = getattr(settings, key)
-        if seconds is not None and (not isinstance(seconds, int | float) or not 0 < seconds < math.inf):
-            raise ConfigError(f"hydra.sweeper.{key}={seconds}: give seconds above 0, or null.")
+        if seconds is None and otherwise:
+            continue
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+            raise ConfigError(f"hydra.sweeper.{key}={seconds}: give seconds above 0{otherwise}.")
     for key, fits, wanted in (
         ("params", lambda value: isinstance(value, Mapping), "ranges by key, {hparams.lr: 'interval(1e-4, 1e-2)'}"),
         (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from optuna.storages import BaseStorage, JournalStorage
+from omegaconf import DictConfig
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
 from sweeper.config import node
@@ -15,10 +17,25 @@ from sweeper.search.study_journal import StudyJournal
 from sweeper.secret import HIDDEN
 
 JOURNAL = "study.journal"
+_IN_MEMORY = ("sqlite://", "sqlite:///:memory:")  # of this process alone
+
+
+def is_database(storage: Any) -> bool:
+    """Whether several coordinators can share a study in it: by its address, or a node of Optuna's for such.
+
+    Raises: ConfigError for the address of a recorded command, whose password is left out.
+    """
+    if isinstance(storage, str):
+        if HIDDEN in storage:
+            raise ConfigError(f"hydra.sweeper.storage={storage}: put user and password in the place of {HIDDEN}.")
+        return not storage.startswith("journal://") and storage not in _IN_MEMORY
+    if isinstance(storage, DictConfig):
+        return storage.get("_target_") == "optuna.storages.RDBStorage"
+    return isinstance(storage, RDBStorage)
 
 
 def build(settings: Settings, folder: Path) -> BaseStorage | str:
-    """From `hydra.sweeper.storage`: null, a database's URL, `journal://PATH`, or a node with `_target_`."""
+    """From `hydra.sweeper.storage`: null, `journal://PATH`, or a node with `_target_`. A database: see `sharing`."""
     storage = settings.storage
     if storage is None:
         own = folder / JOURNAL
@@ -26,8 +43,6 @@ def build(settings: Settings, folder: Path) -> BaseStorage | str:
     if isinstance(storage, str) and storage.startswith("journal://"):
         return _journal(Path(storage.removeprefix("journal://")))
     if isinstance(storage, str):
-        if HIDDEN in storage:
-            raise ConfigError(f"hydra.sweeper.storage={storage}: put user and password in the place of {HIDDEN}.")
         return storage
     return node.made(storage, "hydra.sweeper.storage", settings.allow)
 

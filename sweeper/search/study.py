@@ -22,12 +22,13 @@ from sweeper.records.states import BAD, OPEN, State
 from sweeper.search import constraints, feasibility, sampler, storage
 from sweeper.search.sampler import Price
 from sweeper.search.settings import Settings
+from sweeper.search.source import Source
 from sweeper.search.space import Space
 from sweeper.secret import without_credentials
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # progress has its own lines
 
-_OWNER = "sweeper.sweep"  # the user attribute of a trial that names its sweep's folder
+OWNER = "sweeper.sweep"  # the user attribute of a trial that names its sweep's folder
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,11 @@ class Proposal:
     params: dict[str, Any]  # what the sampler chose, by override key
     overrides: list[str]  # those and the fixed ones
     test: bool = False  # of a confirmation: it is judged on the test data too
+    losses: int = 0  # coordinators that were lost while they ran it
 
 
-class Study:
+class Study(Source):
     """An Optuna study and the trials of it that run now."""
-
-    is_ready = True  # to be asked
 
     def __init__(
         self,
@@ -53,11 +53,13 @@ class Study:
         extend: Callable[[optuna.Trial], None] | None,
         earlier: Sequence[Trial] | None = None,
         price: Price | None = None,
+        held: BaseStorage | None = None,
     ):
         """enqueued: of the first trials, values by Optuna's names.
         extend: called with each new trial once its dimensions of `space` are drawn; what it suggests joins them.
         earlier: the trials of a sweep that is resumed, as its journal tells them; None for a new one.
         price: tells samplers that want to know what a trial will cost.
+        held: where the study is kept; None: where the settings say.
 
         Raises: ConfigError if sampler, pruner, storage or direction do not fit each other or the space.
         """
@@ -66,12 +68,22 @@ class Study:
         drawing, self.size = sampler.build(settings, space, len(earlier or ()), price)
         self.axes = tuple(getattr(drawing, "descriptors", ()))  # of the map that it fills, if it fills one
         self._kept = tuple(getattr(drawing, "kept", ()))  # facts that may be axes, of this session or a later one
-        self._study, held = _create(settings, drawing, folder)
+        self._study, held = _create(settings, drawing, folder, held)
         self._owner = str(folder)
         self._together = getattr(held, "together", nullcontext)  # of writes to the storage
         self._running: dict[int, optuna.Trial] = {}
         self._reported: dict[int, int] = {}  # the last epoch heard of a running trial
-        self.begun = [] if earlier is None else self._take_up(earlier, shared=settings.storage is not None)
+        self.begun = self._begin(settings, enqueued, earlier)
+
+    def _begin(
+        self, settings: Settings, enqueued: Sequence[dict[str, Any]], earlier: Sequence[Trial] | None
+    ) -> list[Proposal]:
+        """What earlier sessions have left open."""
+        begun = [] if earlier is None else self._take_up(earlier, shared=settings.storage is not None)
+        self._enqueue(enqueued)
+        return begun
+
+    def _enqueue(self, enqueued: Sequence[dict[str, Any]]) -> None:
         for values in enqueued:
             self._study.enqueue_trial(values, skip_if_exists=True)
 
@@ -84,7 +96,7 @@ class Study:
         self._check_holds(known)
         for running in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             number = running.number
-            owner = running.user_attrs.get(_OWNER, None if shared else self._owner)
+            owner = running.user_attrs.get(OWNER, None if shared else self._owner)
             if number not in known and owner != self._owner:
                 continue
             self._running[number] = optuna.Trial(self._study, running._trial_id)
@@ -109,7 +121,7 @@ class Study:
     def ask(self) -> Proposal:
         with self._together():
             trial = self._study.ask()
-            trial.set_user_attr(_OWNER, self._owner)
+            trial.set_user_attr(OWNER, self._owner)
             self._running[trial.number] = trial
             return self._propose(trial)
 
@@ -140,10 +152,11 @@ class Study:
         """Whether the pruner wants the trial stopped. A second attempt is heard from where the first one ended."""
         if len(self._study.directions) > 1 or epoch <= self._reported.get(number, 0) or math.isnan(value):
             return False
-        self._reported[number] = epoch
         trial = self._running[number]
         trial.report(value, epoch)
-        return trial.should_prune()
+        prunes = trial.should_prune()
+        self._reported[number] = epoch
+        return prunes
 
     def tell(
         self, number: int, state: State, values: Sequence[float] | None, facts: Mapping[str, Any] | None = None
@@ -154,8 +167,7 @@ class Study:
         """
         if state in OPEN:
             return
-        trial = self._running.pop(number)
-        self._reported.pop(number, None)
+        trial = self._running[number]
         for name in self._kept:
             if name in (facts or {}):
                 trial.set_user_attr(name, facts[name])
@@ -168,6 +180,11 @@ class Study:
         except RuntimeError:  # an exhausted grid calls study.stop(), which is meant for optimize(); all is told by then
             if self.size is None:
                 raise
+        self._forget(number)
+
+    def _forget(self, number: int) -> None:
+        self._running.pop(number, None)
+        self._reported.pop(number, None)
 
     def _outcome(self, state: State, values: Sequence[float] | None) -> tuple[TrialState, Sequence[float] | None]:
         """In Optuna's words. Samplers pass over failed trials, so one that its hyperparameters ruined is no failure."""
@@ -181,11 +198,13 @@ class Study:
         return TrialState.FAIL, None
 
 
-def _create(settings: Settings, drawing: BaseSampler, folder: Path) -> tuple[optuna.Study, BaseStorage | str]:
+def _create(
+    settings: Settings, drawing: BaseSampler, folder: Path, held: BaseStorage | None
+) -> tuple[optuna.Study, BaseStorage]:
     """With what holds it."""
     pruner = node.made(settings.pruner, "hydra.sweeper.pruner", settings.allow)
     try:
-        held = storage.build(settings, folder)
+        held = held or storage.build(settings, folder)
         study = optuna.create_study(
             storage=held,
             sampler=drawing,

@@ -40,6 +40,7 @@ STATUS = {  # MLflow's word for a state; the tag sweeper.state has the exact one
     "FINISHED": "FINISHED",
     "PRUNED": "KILLED",
     "INTERRUPTED": "KILLED",
+    "TAKEN_OVER": "KILLED",
     "FAILED": "FAILED",
     "DIVERGED": "FAILED",
     "OUT_OF_MEMORY": "FAILED",

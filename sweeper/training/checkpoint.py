@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from sweeper.records.events import Metrics
+from sweeper.records.record import CONFIG
 
 NAME = "checkpoint.npz"  # in the trial's folder, until the trial has ended
 _NEW = f"new_{NAME}"
@@ -38,6 +41,14 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
         os.replace(new, folder / NAME)
     finally:
         new.unlink(missing_ok=True)
+
+
+def copy(origin: Path, folder: Path) -> None:
+    """What a training in `origin` has left to go on from, and the config that it is of; nothing if it is not there."""
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (NAME, CONFIG):
+            shutil.copyfile(origin / name, folder / name)
 
 
 def delete(folder: Path) -> None:

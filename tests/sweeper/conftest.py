@@ -13,6 +13,7 @@ import pytest
 from sweeper.records.events import EpochReported, SweepEnded, SweepStarted, TrialEnded, TrialStarted
 from sweeper.records.journal import Journal
 
+from .postgresql import Server
 from .terminal import Terminal
 from .watched import APP
 
@@ -137,3 +138,11 @@ def terminal():
     yield typed
     for each in opened:
         each.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A server, which a test asks for databases of its own."""
+    server = Server()
+    yield server
+    server.close()

@@ -133,10 +133,10 @@ def test_several_directions_give_the_solutions_that_no_other_beats(project):
 
 
 @pytest.mark.slow
-def test_a_study_in_a_database_goes_on_in_the_next_sweep(project):
+def test_a_study_in_a_database_goes_on_in_the_next_sweep_up_to_the_total(project):
     storage = "hydra.sweeper.storage='sqlite:///sphere.db'"
-    for folder in ("first", "second"):
-        code, output = project(storage, f"hydra.sweep.dir={folder}")
+    for folder, total in (("first", 6), ("second", 12)):
+        code, output = project(storage, f"hydra.sweep.dir={folder}", f"hydra.sweeper.n_trials={total}")
         assert code == 0, output
     assert len(optuna.load_study(study_name="sphere", storage="sqlite:///sphere.db").trials) == 12
 

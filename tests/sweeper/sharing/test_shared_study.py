@@ -1,0 +1,329 @@
+"""A study in a database as coordinators see it: several of them ask and tell at once, and are lost at any point."""
+
+import threading
+import time
+from contextlib import ExitStack, closing
+from uuid import uuid4
+
+import optuna
+import pytest
+from omegaconf import OmegaConf
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.trial import TrialState
+from sqlalchemy import create_engine, make_url
+
+from sweeper.errors import ConfigError
+from sweeper.records.events import TrialEnded
+from sweeper.search.settings import Settings
+from sweeper.search.space import Space
+from sweeper.sharing import database, settled, tables
+from sweeper.sharing.members import Members
+from sweeper.sharing.places import Places
+from sweeper.sharing.shared_study import SharedStudy
+
+NAME = "hills"
+SAIL = {
+    "_target_": "sweeper.sail.sampler.SAILSampler",
+    "descriptors": {"width": {"low": 0, "high": 2, "bins": 5}},
+    "n_startup_trials": 6,
+    "n_generations": 5,
+}
+NUMBERS = Space((), {"x": FloatDistribution(-1, 1), "y": FloatDistribution(-1, 1)}, (), lambda _: {})
+GRID = Space(
+    (), {"x": CategoricalDistribution((1, 2, 3, 4)), "y": CategoricalDistribution((1, 2, 3))}, (), lambda _: {}
+)
+
+
+@pytest.fixture(params=["postgresql", pytest.param("sqlite", marks=pytest.mark.slow)])
+def storage(request, tmp_path):
+    """The address of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/study.db"
+    return request.getfixturevalue("postgresql").make(uuid4().hex)
+
+
+@pytest.fixture
+def join(storage, tmp_path):
+    """Another coordinator of the study; all are gone afterwards."""
+    with ExitStack() as stack:
+
+        def join(n_trials=20, *, sampler="Random", space=NUMBERS, seed=0, earlier=None, folder=None, **keys):
+            node = sampler if isinstance(sampler, dict) else {"_target_": f"optuna.samplers.{sampler}Sampler"}
+            folder = folder or tmp_path / uuid4().hex
+            folder.mkdir(exist_ok=True)
+            settings = Settings(
+                sampler=OmegaConf.create(node | {"seed": seed}),
+                pruner=optuna.pruners.NopPruner(),
+                executor=None,
+                n_trials=n_trials,
+                storage=storage,
+                study_name=NAME,
+                heartbeat=keys.pop("heartbeat", 60.0),
+            )
+            known = {"enqueued": (), "extend": None, "earlier": earlier, "is_over": lambda: False} | keys
+            return stack.enter_context(closing(SharedStudy(settings, space, folder, **known)))
+
+        yield join
+
+
+@pytest.fixture
+def trials(storage):
+    """Those of Optuna's study."""
+    return lambda: optuna.load_study(study_name=NAME, storage=driven(storage)).trials
+
+
+def driven(storage):
+    return storage.replace("postgresql:", "postgresql+psycopg:")
+
+
+def end(study, number, state="FINISHED", value=0.5):
+    """Whether it was this coordinator's to end."""
+    ended = TrialEnded(number, state, (value,), None, {"width": 0.1 * (number % 20)})
+    mine = study.settle(ended)
+    study.tell(number, state if mine else "TAKEN_OVER", ended.values, ended.facts)
+    return mine
+
+
+def work(study, done, errors):
+    """Asks and tells until nothing is left."""
+    try:
+        while study.is_ready or study.waits_for_others:
+            study.refresh()
+            proposal = study.ask() if study.is_ready else None
+            if proposal is None:
+                time.sleep(0.05)
+            elif end(study, proposal.number):
+                done.append(proposal)
+    except Exception as error:
+        errors.append(error)
+
+
+def together(*studies):
+    """What each of them has run, all working at once."""
+    done, errors = [[] for _ in studies], []
+    threads = [threading.Thread(target=work, args=(*pair, errors)) for pair in zip(studies, done, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors, errors
+    return done
+
+
+def another(storage, host="elsewhere"):
+    """The tables as a coordinator has them that is lost half-way."""
+    engine = create_engine(driven(storage))
+    with engine.connect() as connection:
+        study = connection.exec_driver_sql("SELECT max(study_id) FROM studies").scalar()
+    members = Members(engine, study, "multirun/lost", host, patience=60)
+    return members, Places(engine, study, members.me)
+
+
+@pytest.mark.parametrize("sampler", ["TPE", "Random", "CmaEs", "NSGAII", "QMC", SAIL], ids=str)
+def test_two_coordinators_of_one_seed_draw_no_trial_twice_and_no_trial_too_many(join, trials, sampler):
+    if sampler == "QMC":
+        sampler = {"_target_": "optuna.samplers.QMCSampler", "scramble": True, "warn_independent_sampling": False}
+    one, other = together(join(sampler=sampler), join(sampler=sampler))
+    assert [trial.number for trial in trials()] == list(range(20))
+    assert {trial.state for trial in trials()} == {TrialState.COMPLETE}
+    assert sorted(proposal.number for proposal in one + other) == list(range(20))
+    assert one
+    assert other
+    drawn = [tuple(sorted(trial.params.items())) for trial in trials()]
+    assert len(set(drawn)) == 20
+
+
+def test_a_grid_has_each_cell_once_whatever_the_seeds(join, trials):
+    studies = [join(100, sampler="Grid", space=GRID, seed=seed) for seed in (0, 1, None)]
+    assert {study.size for study in studies} == {12}
+    together(*studies)
+    assert len(trials()) == 12
+    assert len({tuple(sorted(trial.params.items())) for trial in trials()}) == 12
+
+
+def test_one_draws_the_grid_in_the_order_of_the_others_also_when_it_comes_later(join, trials):
+    first = join(5, sampler="Grid", space=GRID, seed=3)
+    together(first)
+    together(join(100, sampler="Grid", space=GRID, seed=4))
+    assert len({tuple(sorted(trial.params.items())) for trial in trials()}) == len(trials()) == 12
+
+
+def test_what_is_enqueued_by_all_is_tried_once(join, trials):
+    wanted = [{"x": 0.1, "y": 0.1}, {"x": 0.2}]
+    together(*(join(6, enqueued=wanted) for _ in range(3)))
+    assert [trial.params["x"] for trial in trials()][:2] == [0.1, 0.2]
+    assert len({trial.params["x"] for trial in trials()}) == len(trials()) == 6
+
+
+@pytest.mark.slow
+def test_connections_that_break_at_any_moment_cost_no_trial_and_make_none(join, trials, postgresql, storage):
+    if storage.startswith("sqlite"):
+        pytest.skip("it has no connections")
+    studies, over = [join(40), join(40)], threading.Event()
+    name = make_url(storage).database
+    breaking = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+    broken = []
+
+    def breaks():
+        while not over.wait(0.5):
+            broken.extend(postgresql.sql("postgres", breaking, name))
+
+    thread = threading.Thread(target=breaks)
+    thread.start()
+    try:
+        done = together(*studies)
+    finally:
+        over.set()
+        thread.join()
+    assert len(broken) > 10
+    assert [trial.number for trial in trials()] == list(range(40))
+    assert {trial.state for trial in trials()} == {TrialState.COMPLETE}
+    assert sorted(proposal.number for part in done for proposal in part) == list(range(40))
+
+
+def test_a_place_whose_trial_was_never_made_is_filled_by_another(join, trials, storage):
+    study = join(3)
+    members, places = another(storage)
+    assert places.claim(3).number == 0
+    members.leave()
+    together(study)
+    assert [trial.state for trial in trials()] == [TrialState.COMPLETE] * 3
+
+
+def test_a_trial_that_was_made_but_not_noted_is_run_by_another(join, trials, storage):
+    study = join(3)
+    members, places = another(storage)
+    place = places.claim(3)
+    theirs = optuna.load_study(study_name=NAME, storage=driven(storage))
+    theirs.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs={"sweeper.place": place.number}))
+    members.leave()
+    together(study)
+    assert [trial.state for trial in trials()] == [TrialState.COMPLETE] * 3
+
+
+def test_what_was_settled_and_not_told_is_told_by_another_as_it_was(join, trials, storage):
+    lost = join(2)
+    number = lost.ask().number
+    lost._places.settle(number, settled.written(TrialEnded(number, "FINISHED", (0.75,), None)))
+    lost.close()
+    done = together(join(2))
+    assert [(trial.state, trial.value) for trial in trials()] == [
+        (TrialState.COMPLETE, 0.75),
+        (TrialState.COMPLETE, 0.5),
+    ]
+    assert [proposal.number for proposal in done[0]] == [1]
+
+
+def test_a_coordinator_that_is_heard_of_again_goes_on_with_what_nobody_has_taken(join):
+    silent, other = join(3, heartbeat=1.0), join(3)
+    kept, taken = silent.ask(), silent.ask()
+    silent._heartbeat.close()
+    until(lambda: other._census.free == 2)
+    again = other.ask()
+    assert again.number == kept.number
+    assert again.losses == 1
+    silent._members.beat()
+    assert not end(silent, kept.number)
+    assert end(silent, taken.number)
+    assert end(other, again.number)
+
+
+def test_a_living_coordinator_keeps_its_trials_however_long_they_take(join):
+    busy, other = join(1, heartbeat=0.5), join(1, heartbeat=0.5)
+    number = busy.ask().number
+    time.sleep(2)
+    assert other.ask() is None
+    assert other.waits_for_others
+    assert end(busy, number)
+
+
+def test_what_a_stopped_process_has_locked_is_free_after_a_while(join, storage):
+    if storage.startswith("sqlite"):
+        pytest.skip("it has one lock for all, for which others wait a minute")
+    stopped, other = join(2, heartbeat=1.0), join(2, heartbeat=1.0)
+    with stopped._database.engine.connect() as connection:
+        connection.exec_driver_sql("SELECT * FROM studies FOR UPDATE").all()  # as Optuna when it makes a trial
+        began = time.monotonic()
+        assert other.ask().number == 0
+        assert 0.5 < time.monotonic() - began < 10
+        connection.invalidate()
+
+
+def test_how_often_coordinators_were_lost_with_a_trial_is_known_to_the_next(join, storage):
+    number = join(1).ask().number
+    for losses in range(3):
+        members, places = another(storage)
+        before = members.all()[members.me - 1]
+        assert members.lose(before)
+        (place,) = places.open()
+        assert (place.trial, place.losses) == (number, losses)
+        assert places.take(place)
+    members.lose(members.all()[members.me])
+    again = join(1).ask()
+    assert (again.number, again.losses) == (number, 4)
+
+
+def test_trials_of_other_programs_count_and_are_left_alone(join, trials, storage):
+    theirs = optuna.create_study(study_name=NAME, storage=driven(storage))
+    space = dict(NUMBERS.typed)
+    theirs.tell(theirs.ask(space), 0.1)
+    running = theirs.ask(space)
+    together(join(5))
+    assert len(trials()) == 5
+    assert trials()[running.number].state is TrialState.RUNNING
+    assert sum(trial.state is TrialState.COMPLETE for trial in trials()) == 4
+
+
+def test_a_study_that_was_deleted_begins_anew(join, trials, storage):
+    together(join(4))
+    optuna.delete_study(study_name=NAME, storage=driven(storage))
+    together(join(3))
+    assert [trial.number for trial in trials()] == [0, 1, 2]
+
+
+def test_several_processes_may_make_the_tables_at_once(storage):
+    opened, errors = [], []
+
+    def open_it():
+        try:
+            opened.append(database.opened(Settings(sampler=None, pruner=None, executor=None, storage=storage)))
+        except ConfigError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert len(opened) == 4
+    assert tables.latest_trial(opened[0].engine, 1) == -1
+
+
+def test_postgres_is_another_name_of_it_and_a_driver_that_is_installed_is_taken(postgresql):
+    address = postgresql.make(uuid4().hex).replace("postgresql:", "postgres:")
+    opened = database.opened(Settings(sampler=None, pruner=None, executor=None, storage=address))
+    assert opened.engine.url.drivername == "postgresql+psycopg"
+
+
+@pytest.mark.parametrize(
+    ("address", "complaint"),
+    [
+        ("nowhere", "nowhere cannot hold the study: that is no address. Give sqlite:///study.db"),
+        ("mssql+pymssql://me:s3cr3t@db/x", "Install it: python -m pip install the driver that its address names"),
+        ("postgresql+psycopg2://me:s3cr3t@db/x", "Install it: python -m pip install 'sweeper[postgresql]'"),
+        ("sqlite:////nowhere/at/all/study.db", "unable to open database file"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_refused_with_what_to_do(address, complaint):
+    with pytest.raises(ConfigError) as raised:
+        database.opened(Settings(sampler=None, pruner=None, executor=None, storage=address))
+    assert complaint in str(raised.value)
+    assert "s3cr3t" not in str(raised.value)
+
+
+def until(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)

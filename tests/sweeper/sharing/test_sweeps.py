@@ -1,0 +1,251 @@
+"""Several sweeps on one study in a database: one is killed, one is stopped for a while, the database goes away.
+
+Whatever happens, the study has exactly n_trials, each has one result, and each sweep's journal says what it did.
+"""
+
+import random
+import signal
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+
+from sweeper.records import journal, record
+from sweeper.records.events import TrialEnded, TrialStarted
+
+from ..postgresql import PASSWORD
+from ..watched import X, lives, slots, until
+
+LIGHT = (X, "hydra/sweeper/pruner=none", "pause=0.3", "hydra.sweeper.study_name=hills", "hydra.sweeper.heartbeat=4")
+TRIALS = 8
+
+
+@pytest.fixture(params=["postgresql", pytest.param("sqlite", marks=pytest.mark.slow)])
+def storage(request, tmp_path):
+    """The address of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/study.db"
+    return request.getfixturevalue("postgresql").make(tmp_path.name)
+
+
+@pytest.fixture
+def join(start, storage):
+    """Starts a sweep of the study, in a folder of this name."""
+
+    def join(name, *arguments, n_trials=TRIALS):
+        place = (f"hydra.sweeper.storage='{storage}'", f"hydra.sweep.dir={name}")
+        return start(*LIGHT, *place, f"hydra.sweeper.n_trials={n_trials}", *arguments)
+
+    return join
+
+
+def ended(name, *states):
+    """Numbers of its trials that ended so."""
+    if not Path(name, journal.NAME).exists():
+        return []
+    events = journal.read(Path(name), epochs=False)
+    return [event.trial for event in events if isinstance(event, TrialEnded) and event.state in states]
+
+
+def begun(name):
+    if not Path(name, journal.NAME).exists():
+        return {}
+    events = journal.read(Path(name), epochs=False)
+    return {event.trial: event.params for event in events if isinstance(event, TrialStarted)}
+
+
+def finish(process):
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out + err
+
+
+def assert_is_whole(storage, *names, n_trials=TRIALS):
+    """The study and the journals of all its sweeps agree on n_trials trials, each finished once."""
+    address = storage.replace("postgresql:", "postgresql+psycopg:")
+    asked = optuna.load_study(study_name="hills", storage=address).trials
+    assert [trial.number for trial in asked] == list(range(n_trials))
+    assert {trial.state.name for trial in asked} == {"COMPLETE"}
+    assert len({trial.params["x"] for trial in asked}) == n_trials
+    told = [(trial.number, trial.values[0], trial.params["x"]) for name in names for trial in finished(name)]
+    assert sorted(told) == [(trial.number, trial.value, trial.params["x"]) for trial in asked]
+
+
+def finished(name):
+    return record.read(Path(name)).finished
+
+
+def test_the_trials_of_a_killed_sweep_are_run_by_the_other_one_and_stay_its_own(join, storage):
+    lost, other = join("lost"), join("other")
+    until(lambda: ended("lost", "FINISHED") and ended("other", "FINISHED") and len(begun("lost")) > 1)
+    lost.kill()
+    lost.wait()
+    left = record.read(Path("lost")).open
+    code, output = finish(other)
+    assert code == 0, output
+    assert_is_whole(storage, "lost", "other")
+    assert left
+    for trial in left:
+        assert begun("other")[trial.number] == trial.params
+    assert "No sign of sweep lost on" in output
+
+    code, output = finish(join("lost", "hydra.sweeper.resume=lost"))
+    assert code == 0, output
+    assert_is_whole(storage, "lost", "other")
+    sweep = record.read(Path("lost"))
+    assert {trial.number for trial in sweep.trials if trial.state == "TAKEN_OVER"} == {trial.number for trial in left}
+    assert "sweep other on" in sweep.trials[[trial.number for trial in sweep.trials].index(left[0].number)].reason
+    assert not sweep.goes_on
+
+
+@pytest.mark.slow
+def test_a_sweep_that_was_only_away_stops_what_others_have_taken_over(join, storage):
+    away, other = join("away"), join("other")
+    until(lambda: ended("away", "FINISHED") and ended("other", "FINISHED") and len(begun("away")) > 1)
+    away.send_signal(signal.SIGSTOP)
+    try:
+        taken = record.read(Path("away")).open
+        until(lambda: {trial.number for trial in taken} <= set(begun("other")))
+    finally:
+        away.send_signal(signal.SIGCONT)
+    for process in (away, other):
+        code, output = finish(process)
+        assert code == 0, output
+    assert_is_whole(storage, "away", "other")
+    assert taken
+    assert sorted(ended("away", "TAKEN_OVER")) == sorted(trial.number for trial in taken)
+
+
+@pytest.mark.slow
+def test_a_stopped_sweep_leaves_its_trials_to_the_others_at_once(join, storage):
+    long = "hydra.sweeper.heartbeat=600"
+    stopped, other = join("stopped", long), join("other", long)
+    until(lambda: ended("stopped", "FINISHED") and ended("other", "FINISHED"))
+    stopped.send_signal(signal.SIGINT)
+    assert finish(stopped)[0] == 130
+    code, output = finish(other)
+    assert code == 0, output
+    assert_is_whole(storage, "stopped", "other")
+
+
+@pytest.mark.slow
+def test_a_trial_that_takes_too_many_sweeps_with_it_is_not_begun_again(join):
+    few = ("hydra.sweeper.max_retries=0", "hydra.sweeper.max_failure_rate=1", "hydra.sweeper.n_jobs=1")
+    lost, other = join("lost", *few, "pause=1"), join("other", *few)
+    until(lambda: ended("other", "FINISHED") and len(begun("lost")) > len(ended("lost", "FINISHED")))
+    lost.kill()
+    lost.wait()
+    (left,) = record.read(Path("lost")).open
+    code, output = finish(other)
+    assert code == 0, output
+    assert ended("other", "KILLED") == [left.number]
+    assert "1 sweep lost with it" in output
+
+
+@pytest.mark.slow
+def test_a_database_that_goes_away_is_waited_for(start, postgresql, tmp_path):
+    storage = postgresql.make(tmp_path.name)
+    place = (f"hydra.sweeper.storage='{storage}'", f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.trial_timeout=5")
+    sweeps = {name: start(*LIGHT, *place, f"hydra.sweep.dir={name}") for name in ("one", "two")}
+    until(lambda: ended("one", "FINISHED") and ended("two", "FINISHED"))
+    postgresql.stop()
+    try:
+        time.sleep(7)  # longer than heartbeat and trial_timeout
+        assert all(process.poll() is None for process in sweeps.values())
+    finally:
+        postgresql.start()
+    for process in sweeps.values():
+        code, output = finish(process)
+        assert code == 0, output
+        assert f"The database postgresql+psycopg://***@127.0.0.1:{postgresql.port}/{tmp_path.name} cannot be" in output
+        assert "is back after" in output
+        assert PASSWORD not in output
+    assert_is_whole(storage, "one", "two")
+    assert not ended("one", "TAKEN_OVER", "HUNG") + ended("two", "TAKEN_OVER", "HUNG")
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_sweep_whose_database_is_away_and_it_can_go_on(start, sweep, postgresql, tmp_path):
+    arguments = (f"hydra.sweeper.storage='{postgresql.make(tmp_path.name)}'", f"hydra.sweeper.n_trials={TRIALS}")
+    process = start(*LIGHT, *arguments)
+    until(lambda: ended("sweep", "FINISHED"))
+    trained = slots(process)
+    postgresql.stop()
+    try:
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        code, output = finish(process)
+    finally:
+        postgresql.start()
+    assert code == 130, output
+    assert "Traceback" not in output
+    assert not any(lives(slot) for slot in trained)
+    code, output = sweep(*LIGHT, *arguments, "hydra.sweeper.resume=sweep")
+    assert code == 0, output
+    assert_is_whole(postgresql.address(tmp_path.name), "sweep")
+
+
+@pytest.mark.slow
+def test_a_study_that_has_all_its_trials_is_told_before_anything_begins(join, storage):
+    assert finish(join("first", n_trials=2))[0] == 0
+    code, output = finish(join("second", n_trials=2))
+    assert code == 2
+    assert "has all its 2 trials. Give more, hydra.sweeper.n_trials=4 is the total" in output
+    assert not Path("second").exists()
+    code, output = finish(join("second", n_trials=3))
+    assert code == 0, output
+    assert_is_whole(storage, "first", "second", n_trials=3)
+
+
+@pytest.mark.parametrize("typed", ["'{}'", "${{oc.env:STUDIES}}"])
+def test_no_password_is_left_anywhere(start, postgresql, tmp_path, monkeypatch, typed):
+    storage = postgresql.make(tmp_path.name)
+    monkeypatch.setenv("STUDIES", storage)
+    code, output = finish(start(*LIGHT, f"hydra.sweeper.storage={typed.format(storage)}", "hydra.sweeper.n_trials=2"))
+    assert code == 0, output
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.name for path in files} >= {"trials.jsonl", "study.yaml", "overrides.yaml", "mlflow.db"}
+    assert not [str(path) for path in files if PASSWORD.encode() in path.read_bytes()]
+    assert PASSWORD not in output
+    tables = "sweeper_places, sweeper_coordinators, trial_user_attributes, study_user_attributes"
+    for table in tables.split(", "):
+        assert PASSWORD not in str(postgresql.sql(tmp_path.name, f"SELECT * FROM {table}"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({"password": "another-s3cr3t"}, "password authentication failed"),
+        ({"database": "nowhere"}, 'database "nowhere" does not exist'),
+        ({"port": 1}, "Connection refused"),
+    ],
+)
+def test_what_is_wrong_with_an_address_is_told_without_its_password(start, postgresql, wrong, complaint):
+    address = postgresql.address(wrong.get("database", "postgres"), wrong.get("password", PASSWORD))
+    address = address.replace(f":{postgresql.port}/", f":{wrong.get('port', postgresql.port)}/")
+    code, output = finish(start(*LIGHT, f"hydra.sweeper.storage='{address}'"))
+    assert code == 2
+    assert "hydra.sweeper.storage=postgresql://***@127.0.0.1:" in output
+    assert complaint in output
+    assert PASSWORD not in output
+    assert "s3cr3t" not in output
+    assert not Path("sweep").exists()
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_of_all_sweeps_lose_nothing_and_double_nothing(join, storage):
+    rng, total = random.Random(0), 40
+    running, begun_once = {}, set()
+    for _ in range(25):
+        name = rng.choice(("one", "two", "three"))
+        if name in running:
+            running[name].kill()
+            running.pop(name).wait()
+        resume = (f"hydra.sweeper.resume={name}",) if Path(name, journal.NAME).exists() else ()
+        running[name] = join(name, *resume, n_trials=total)
+        begun_once.add(name)
+        time.sleep(rng.uniform(1, 6))
+    for process in running.values():
+        code, output = finish(process)
+        assert code == 0, output
+    assert_is_whole(storage, *begun_once, n_trials=total)
