@@ -61,9 +61,19 @@ class _Pickler(cloudpickle.Pickler):
     )
 
 
-def main(number: int, connection: Connection, log: str, environment: Mapping[str, str], preload: Sequence[str]) -> None:
-    """The process of slot `number`, until it is sent None. Whatever is printed in it goes to the file `log`."""
-    trials = _Trials(begin(connection, log, environment, preload))
+def main(
+    number: int,
+    folder: str | None,
+    connection: Connection,
+    log: str,
+    environment: Mapping[str, str],
+    preload: Sequence[str],
+) -> None:
+    """The process of slot `number`, until it is sent None. Whatever is printed in it goes to the file `log`.
+
+    folder: of the sweep on this machine, if it is not the one that the sweep's config names.
+    """
+    trials = _Trials(begin(connection, log, environment, preload), folder)
     connection.send(Ready(number))
     while (job := connection.recv()) is not None:
         connection.send(_run(number, job, trials, connection, log))
@@ -107,8 +117,9 @@ def _run(number: int, job: TrialJob | Call, trials: _Trials, connection: Connect
 class _Trials:
     """Those that this process trains, and what it keeps from one to the next."""
 
-    def __init__(self, work: Work):
+    def __init__(self, work: Work, folder: str | None):
         self._work = work
+        self._folder = folder
         self._kept: dict[str, Any] = {}  # by the task
 
     @cached_property
@@ -124,7 +135,8 @@ class _Trials:
         config = self._composer.compose(job.overrides)
         with read_write(config.hydra), open_dict(config.hydra):
             config.hydra.job.id = config.hydra.job.num = job.number
-            config.hydra.sweep.dir = self._work.config.hydra.sweep.dir  # not a new one for the present second
+            ours = self._work.config.hydra.sweep.dir  # not a new one for the present second
+            config.hydra.sweep.dir = self._folder or ours
             config.hydra.sweep.subdir = job.subdir
         offered = {"report": report, "kept": self._kept} | ({"test": True} if job.test else {})
         wanted = inspect.signature(self._work.task).parameters
