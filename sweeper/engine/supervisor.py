@@ -42,6 +42,7 @@ class Supervisor:
         self._manner, self._work, self._logs, self._folder = manner, work, logs, folder
         self._name = name or f"slot-{number}"
         self._failed_starts = 0
+        self.life = 0  # processes before this one
         self.process = self._begun()
 
     @property
@@ -101,6 +102,7 @@ class Supervisor:
 
     def replace(self) -> None:
         self.end()
+        self.life += 1
         self.process = self._begun()
 
     def end(self) -> None:

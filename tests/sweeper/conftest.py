@@ -98,12 +98,22 @@ def write_run_ids() -> Callable[..., None]:
 
 
 @pytest.fixture
-def start(project):
+def executor(request) -> str:
+    """What runs the trials of `start` and `sweep`; see `watched.EACH_EXECUTOR`."""
+    word = getattr(request, "param", "local")
+    if word == "ray":
+        pytest.importorskip("ray", reason="needs Ray: python -m pip install 'sweeper[ray]'")
+    return word
+
+
+@pytest.fixture
+def start(project, executor):
     """Starts a sweep, of the light task unless said, in the folder of the test; it is gone afterwards."""
     started = []
+    chosen = [] if executor == "local" else [f"hydra/sweeper/executor={executor}"]
 
     def start(*arguments, program=(str(APP),)):
-        command = [sys.executable, *program, "-m", *arguments]
+        command = [sys.executable, *program, "-m", *chosen, *arguments]
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
         return started[-1]
 

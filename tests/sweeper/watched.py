@@ -7,6 +7,7 @@ from pathlib import Path
 import mlflow
 import optuna
 import psutil
+import pytest
 from optuna.storages.journal import JournalFileBackend
 
 from sweeper.records import journal, record
@@ -14,6 +15,7 @@ from sweeper.records import journal, record
 APP = Path(__file__).resolve().parents[1] / "light" / "app.py"
 X = "x=interval(-1, 1)"
 ONE_SLOT = "hydra.sweeper.n_jobs=1"
+EACH_EXECUTOR = pytest.mark.parametrize("executor", ["local", "ray"], indirect=True)  # one contract for all
 
 
 def events(folder="sweep"):
@@ -38,7 +40,7 @@ def mlflow_client():
 def slots(process):
     """Those that live; one may end while it is asked."""
     found = []
-    for child in psutil.Process(process.pid).children():
+    for child in psutil.Process(process.pid).children(recursive=True):  # of Ray's, too
         with suppress(psutil.NoSuchProcess):
             if "spawn_main" in " ".join(child.cmdline()):
                 found.append(child)

@@ -1,0 +1,188 @@
+"""Slots on the nodes of a Ray cluster. It grows and shrinks with the cluster; a node that is lost costs no trial."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from sweeper.engine import cluster, supervisor
+from sweeper.engine.cluster import Cluster, Need
+from sweeper.engine.desk import Desk
+from sweeper.engine.executor import Call, Message, Ready, TrialJob
+from sweeper.engine.ray_seat import Seat
+from sweeper.engine.ray_slot import HEARING, TELLING, RaySlot
+from sweeper.engine.shared_folder import Site
+from sweeper.engine.supervisor import Manner, Supervisor
+from sweeper.errors import SweeperError
+from sweeper.machine import hardware
+
+_LOOK = 2.0  # seconds between two looks at what the cluster holds
+_IDLE = 20.0  # seconds without work after which a slot gives back what it holds
+_BURIAL = 5.0  # seconds for all slots to end what they do
+_CALLS = 0.05  # seconds between two looks at a call that is being run
+
+
+class RayExecutor:
+    def __init__(
+        self,
+        slots: int | None = None,
+        most: int | None = None,
+        address: str | None = None,
+        cpus: float = 1,
+        gpus: float | None = None,
+        memory: float | None = None,
+        runtime_env: Mapping[str, Any] | None = None,
+        share_files: bool | None = None,
+        threads: int | None = None,
+        recycle_after: int | None = 200,
+        memory_limit: float | None = None,
+        preload: Sequence[str] = (),
+    ):
+        """slots: None is as many as the cluster holds, as it grows and shrinks. At most `most`.
+
+        The rest: see executor/ray.yaml.
+
+        Raises: ConfigError for a number from 0 down, and as `Cluster`.
+        """
+        positive = {"threads": threads, "recycle_after": recycle_after, "memory_limit": memory_limit}
+        supervisor.check(cpus=cpus, gpus=gpus, memory=memory, **positive)
+        self._cluster = Cluster(address, Need(cpus, gpus or 0, memory), runtime_env)
+        self._given, self._most = slots, most or slots or hardware.cores()
+        self._threads = threads or max(1, int(cpus))
+        self._preload, self._recycle_after, self._memory_limit = tuple(preload), recycle_after, memory_limit
+        self._shared = share_files
+        self._seats: dict[int, Seat] = {}
+        self._thread = ThreadPoolExecutor(1, "ray")  # kept: processes of Ray end with the thread that has begun them
+        self._connected: Future[None] | None = None
+        self._looked_at = 0.0  # on the monotonic clock
+        self._desk = Desk(self._begun_desk)
+        self._unsaid: list[Message] = []
+
+    @property
+    def slots(self) -> int | None:
+        """None before the cluster has told how many it holds."""
+        return len(self._seats) or (self._given and min(self._given, self._most))
+
+    def start(self, work: bytes, log_folder: str) -> None:
+        self._work, self._logs = work, Path(log_folder)
+        self._logs.mkdir(parents=True, exist_ok=True)
+        self._token = self._logs / f".{uuid.uuid4().hex}"
+        self._token.touch()
+        self._site = Site(str(self._logs.parent), os.getcwd(), str(self._token), self._shared)
+        self._connected = self._thread.submit(self._connect)
+
+    def submit(self, slot: int, job: TrialJob | Call) -> None:
+        """A call is run beside the coordinator: only there are the sweep's whole folder and MLflow's store for sure."""
+        if isinstance(job, Call):
+            self._seats[slot].leave()
+            self._desk.submit(slot, job)
+        else:
+            self._seats[slot].submit(job)
+
+    def answer(self, slot: int, stop: bool) -> None:
+        self._seats[slot].answer(stop)
+
+    def kill(self, slot: int) -> None:
+        if self._desk.withdraw(slot):
+            self._unsaid += self._seats[slot].back()
+        else:
+            self._seats[slot].kill()
+
+    def wait(self, timeout: float) -> list[Message]:
+        try:
+            self._connected.result(timeout)
+        except TimeoutError:
+            return []
+        said, self._unsaid = self._unsaid + self._looked(), []
+        said += self._heard(0 if said else min(timeout, _CALLS) if self._desk.is_busy else timeout)
+        for message in self._desk.hear():
+            said += self._seats[message.slot].back() if isinstance(message, Ready) else [message]
+        return said
+
+    def close(self) -> None:
+        if self._connected is None:
+            return
+        self._desk.close()
+        if self._connected.exception() is None:
+            self._end_all()
+            self._cluster.close()
+        self._token.unlink(missing_ok=True)
+        self._thread.shutdown()
+        self._seats.clear()
+        self._connected = None
+
+    def _end_all(self) -> None:
+        import ray
+
+        last = [word for seat in self._seats.values() if (word := seat.release()) is not None]
+        if last:
+            ray.wait(last, num_returns=len(last), timeout=_BURIAL)
+
+    def _connect(self) -> None:
+        self._cluster.connect(cluster.cores(self._cluster.need, self.slots))
+        import ray
+
+        groups = {HEARING: 1, TELLING: 1}
+        self._actors = ray.remote(**self._cluster.need.options, max_restarts=0, concurrency_groups=groups)(RaySlot)
+        self._work_there = ray.put(self._work)  # a copy a node, for all slots on it
+        self._looked()
+
+    def _begun(self, number: int) -> Any:
+        manner = self._manner(self._threads)
+        return self._actors.remote(number, manner, self._work_there, self._site)
+
+    def _begun_desk(self) -> Supervisor:
+        """Beside the slots of a cluster of this machine it takes a core from nobody: it works when they end."""
+        return Supervisor(0, self._manner(hardware.cores(), hardware.gpus()), self._work, self._logs, name="calls")
+
+    def _manner(self, threads: int, gpus: Sequence[str] = ()) -> Manner:
+        return Manner(threads, self._preload, gpus, None, self._recycle_after, self._memory_limit)
+
+    def _looked(self) -> list[Message]:
+        """At what the cluster holds now: asks for slots that are lacking, and gives up those that have no room."""
+        if time.monotonic() < self._looked_at + _LOOK:
+            return []
+        self._looked_at = time.monotonic()
+        room = self._given or max(1, self._cluster.room())
+        lacking = min(room, self._most) - len(self._seats)
+        for _ in range(lacking):
+            number = next(number for number in range(len(self._seats) + 1) if number not in self._seats)
+            self._seats[number] = Seat(number, self._begun, self._site)
+            self._seats[number].ask()
+        said: list[Message] = []
+        vacant = [seat for seat in self._seats.values() if seat.is_vacant]
+        for seat in vacant[: max(0, -lacking)]:
+            said += self._seats.pop(seat.number).give_up("the cluster has shrunk", by_chance=True)
+        for seat in self._seats.values():
+            seat.release_if_idle(_IDLE)
+        return said
+
+    def _heard(self, timeout: float) -> list[Message]:
+        import ray
+
+        by_reference = {seat.hearing: seat for seat in self._seats.values() if seat.hearing is not None}
+        if not by_reference:  # all of them rest
+            time.sleep(min(timeout, _CALLS))
+            return []
+        ray.wait(list(by_reference), timeout=timeout)
+        spoke, _ = ray.wait(list(by_reference), num_returns=len(by_reference), timeout=0)
+        return [message for reference in spoke for message in self._received(by_reference[reference])]
+
+    def _received(self, seat: Seat) -> list[Message]:
+        import ray
+        from ray import exceptions
+
+        try:
+            heard = ray.get(seat.hearing)
+        except exceptions.RayTaskError:
+            raise  # a mistake of ours, or the node's disk is full
+        except (exceptions.RuntimeEnvSetupError, exceptions.ActorUnschedulableError) as error:
+            raise SweeperError(f"hydra.sweeper.executor: a slot cannot begin on the cluster. {error}") from error
+        except exceptions.RayError as error:
+            return seat.lose(*self._cluster.why_lost(seat.node, error))
+        return seat.take(heard)
