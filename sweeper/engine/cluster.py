@@ -50,17 +50,16 @@ class Need:
 
 
 class Cluster:
-    def __init__(self, address: str | None, need: Need, runtime_env: Mapping[str, Any] | None):
+    def __init__(self, address: str | None, need: Need):
         """Raises: ConfigError if Ray is not installed, or nothing answers at the address."""
         if importlib.util.find_spec("ray") is None:
             raise ConfigError("hydra/sweeper/executor=ray needs the package ray: python -m pip install 'sweeper[ray]'")
         self.address, self.need = address, need
-        self._runtime_env = runtime_env
         if address is not None:
             _check_answers(address)
 
-    def connect(self, cpus: int) -> None:
-        """cpus: of a cluster that begins here. From a thread that lives as long as the connection: with it, Ray's
+    def connect(self, cpus: int, runtime_env: Mapping[str, Any]) -> None:
+        """cpus: of a cluster that begins here. runtime_env: of the slots, in Ray's words. From a thread that lives as long as the connection: with it, Ray's
         processes end.
 
         Raises: SweeperError if Ray refuses, ConfigError if a cluster of this machine cannot hold a slot.
@@ -71,7 +70,13 @@ class Cluster:
         logging.getLogger("ray").setLevel(logging.ERROR)
         known = {"num_cpus": cpus, "include_dashboard": False} if local else {}
         try:
-            ray.init(self.address or _LOCAL, log_to_driver=False, logging_level=logging.ERROR, runtime_env=self._runtime_env, **known)
+            ray.init(
+                self.address or _LOCAL,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                runtime_env=dict(runtime_env),
+                **known,
+            )
         except Exception as error:  # of many kinds: another version, no token, a runtime environment that is refused
             raise SweeperError(f"hydra.sweeper.executor.address={self.address}: Ray does not begin: {error}") from error
         if local and not self.room():

@@ -17,6 +17,7 @@ class TrialJob:
     subdir: str  # of the sweep's folder
     test: bool = False  # of a confirmation: it is judged on the test data too
     reads: tuple[str, ...] = ()  # other folders of the sweep's: the state of a population that it goes on from
+    shipped: dict[str, str] = field(default_factory=dict)  # data sets that its machine was sent; see `cache.SHIPPED`
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -10,13 +11,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from sweeper.engine import cluster, supervisor
+import numpy as np
+
+from sweeper.engine import cluster, process, shipped_code, shipped_data, supervisor
 from sweeper.engine.cluster import Cluster, Need
 from sweeper.engine.desk import Desk
 from sweeper.engine.executor import Call, Message, Ready, TrialJob
+from sweeper.engine.process import Process
 from sweeper.engine.ray_seat import Seat
 from sweeper.engine.ray_slot import HEARING, TELLING, RaySlot
 from sweeper.engine.shared_folder import Site
+from sweeper.engine.shipped_data import DataSets, Parcel
 from sweeper.engine.supervisor import Manner, Supervisor
 from sweeper.errors import SweeperError
 from sweeper.machine import hardware
@@ -24,7 +29,7 @@ from sweeper.machine import hardware
 _LOOK = 2.0  # seconds between two looks at what the cluster holds
 _IDLE = 20.0  # seconds without work after which a slot gives back what it holds
 _BURIAL = 5.0  # seconds for all slots to end what they do
-_CALLS = 0.05  # seconds between two looks at a call that is being run
+_MOMENT = 0.05  # seconds between two looks at what is not Ray's: a call that runs, a data set that is loaded
 
 
 class RayExecutor:
@@ -36,6 +41,7 @@ class RayExecutor:
         cpus: float = 1,
         gpus: float | None = None,
         memory: float | None = None,
+        ship_code: bool | None = None,
         runtime_env: Mapping[str, Any] | None = None,
         share_files: bool | None = None,
         threads: int | None = None,
@@ -51,7 +57,9 @@ class RayExecutor:
         """
         positive = {"threads": threads, "recycle_after": recycle_after, "memory_limit": memory_limit}
         supervisor.check(cpus=cpus, gpus=gpus, memory=memory, **positive)
-        self._cluster = Cluster(address, Need(cpus, gpus or 0, memory), runtime_env)
+        self._cluster = Cluster(address, Need(cpus, gpus or 0, memory))
+        self._ships = address is not None if ship_code is None else ship_code
+        self._runtime_env = runtime_env or {}
         self._given, self._most = slots, most or slots or hardware.cores()
         self._threads = threads or max(1, int(cpus))
         self._preload, self._recycle_after, self._memory_limit = tuple(preload), recycle_after, memory_limit
@@ -61,6 +69,7 @@ class RayExecutor:
         self._connected: Future[None] | None = None
         self._looked_at = 0.0  # on the monotonic clock
         self._desk = Desk(self._begun_desk)
+        self._data, self._loading = DataSets(self._begun_loader, _put), ThreadPoolExecutor(1, "data")
         self._unsaid: list[Message] = []
 
     @property
@@ -73,7 +82,9 @@ class RayExecutor:
         self._logs.mkdir(parents=True, exist_ok=True)
         self._token = self._logs / f".{uuid.uuid4().hex}"
         self._token.touch()
-        self._site = Site(str(self._logs.parent), os.getcwd(), str(self._token), self._shared)
+        self._site = Site(
+            str(self._logs.parent), os.getcwd(), str(shipped_code.project()), str(self._token), self._shared
+        )
         self._connected = self._thread.submit(self._connect)
 
     def submit(self, slot: int, job: TrialJob | Call) -> None:
@@ -91,7 +102,7 @@ class RayExecutor:
         if self._desk.withdraw(slot):
             self._unsaid += self._seats[slot].back()
         else:
-            self._seats[slot].kill()
+            self._unsaid += self._seats[slot].kill()
 
     def wait(self, timeout: float) -> list[Message]:
         try:
@@ -99,7 +110,10 @@ class RayExecutor:
         except TimeoutError:
             return []
         said, self._unsaid = self._unsaid + self._looked(), []
-        said += self._heard(0 if said else min(timeout, _CALLS) if self._desk.is_busy else timeout)
+        for seat in self._seats.values():
+            seat.go_on()
+        is_besides = self._desk.is_busy or any(seat.awaits_data for seat in self._seats.values())
+        said += self._heard(0 if said else min(timeout, _MOMENT) if is_besides else timeout)
         for message in self._desk.hear():
             said += self._seats[message.slot].back() if isinstance(message, Ready) else [message]
         return said
@@ -108,6 +122,8 @@ class RayExecutor:
         if self._connected is None:
             return
         self._desk.close()
+        self._loading.shutdown(cancel_futures=True)
+        self._data.close()
         if self._connected.exception() is None:
             self._end_all()
             self._cluster.close()
@@ -124,7 +140,9 @@ class RayExecutor:
             ray.wait(last, num_returns=len(last), timeout=_BURIAL)
 
     def _connect(self) -> None:
-        self._cluster.connect(cluster.cores(self._cluster.need, self.slots))
+        with tempfile.TemporaryDirectory(prefix="sweeper-code-") as stage:
+            shipped = shipped_code.runtime_env(Path(stage)) if self._ships else {}
+            self._cluster.connect(cluster.cores(self._cluster.need, self.slots), {**shipped, **self._runtime_env})
         import ray
 
         groups = {HEARING: 1, TELLING: 1}
@@ -140,6 +158,14 @@ class RayExecutor:
         """Beside the slots of a cluster of this machine it takes a core from nobody: it works when they end."""
         return Supervisor(0, self._manner(hardware.cores(), hardware.gpus()), self._work, self._logs, name="calls")
 
+    def _begun_loader(self) -> Process:
+        surroundings = process.surroundings(threads=1, card=None)
+        context = process.context((), hardware.gpus())
+        return process.begin(context, "data", shipped_data.main, self._work, self._logs, surroundings, ())
+
+    def _fetch(self, overrides: list[str]) -> Future[Parcel | None]:
+        return self._loading.submit(self._data.of, overrides)
+
     def _manner(self, threads: int, gpus: Sequence[str] = ()) -> Manner:
         return Manner(threads, self._preload, gpus, None, self._recycle_after, self._memory_limit)
 
@@ -152,7 +178,7 @@ class RayExecutor:
         lacking = min(room, self._most) - len(self._seats)
         for _ in range(lacking):
             number = next(number for number in range(len(self._seats) + 1) if number not in self._seats)
-            self._seats[number] = Seat(number, self._begun, self._site)
+            self._seats[number] = Seat(number, self._begun, self._fetch, self._site)
             self._seats[number].ask()
         said: list[Message] = []
         vacant = [seat for seat in self._seats.values() if seat.is_vacant]
@@ -167,7 +193,7 @@ class RayExecutor:
 
         by_reference = {seat.hearing: seat for seat in self._seats.values() if seat.hearing is not None}
         if not by_reference:  # all of them rest
-            time.sleep(min(timeout, _CALLS))
+            time.sleep(min(timeout, _MOMENT))
             return []
         ray.wait(list(by_reference), timeout=timeout)
         spoke, _ = ray.wait(list(by_reference), num_returns=len(by_reference), timeout=0)
@@ -186,3 +212,9 @@ class RayExecutor:
         except exceptions.RayError as error:
             return seat.lose(*self._cluster.why_lost(seat.node, error))
         return seat.take(heard)
+
+
+def _put(files: Mapping[str, np.ndarray]) -> Any:
+    import ray
+
+    return ray.put(dict(files))

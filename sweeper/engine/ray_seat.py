@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +14,19 @@ from sweeper.engine import shared_folder
 from sweeper.engine.executor import Died, Done, Message, Raised, Ready, TrialJob
 from sweeper.engine.ray_slot import HEARING, TELLING, Answered, Command, Ended, Heard, Killed, Submitted
 from sweeper.engine.shared_folder import Site
+from sweeper.engine.shipped_data import Parcel
 from sweeper.errors import SweeperError
 
+_MOMENT = 0.1  # seconds
 _FAILED_STARTS = 3  # actors in a row that are lost before they are ready: the next one would be, too
 
 
 class Seat:
     """It stays while actors come and go: one is lost with its node, or given back while there is nothing to do."""
 
-    def __init__(self, number: int, begin: Callable[[int], Any], site: Site):
-        """begin: makes an actor of that number, a `RaySlot`."""
-        self.number, self._begin, self._site = number, begin, site
+    def __init__(self, number: int, begin: Callable[[int], Any], fetch: Callable[[list[str]], Future], site: Site):
+        """begin: makes an actor of that number, a `RaySlot`. fetch: the data set of a trial with these overrides."""
+        self.number, self._begin, self._fetch, self._site = number, begin, fetch, site
         self.hearing: Any = None  # the reference to what it says next
         self.node: str | None = None  # that it was on last
         self._actor: Any = None
@@ -34,9 +38,14 @@ class Seat:
         self._is_away = False  # a call is run elsewhere in its name
         self._shares = True  # the sweep's folder
         self._trial: TrialJob | None = None  # that it has begun
-        self._waiting: TrialJob | None = None  # a trial for the process to be ready
+        self._waiting: TrialJob | None = None  # a trial, for the process to be ready or for its data set
+        self._data: Future[Parcel | None] | None = None  # what that trial is to be sent
         self._idle_since = 0.0  # on the monotonic clock
         self._failed_starts = 0
+
+    @property
+    def awaits_data(self) -> bool:
+        return self._data is not None
 
     @property
     def is_vacant(self) -> bool:
@@ -50,24 +59,31 @@ class Seat:
         self._hear()
 
     def submit(self, trial: TrialJob) -> None:
-        self._is_offered = False
+        self._is_offered, self._waiting = False, trial
         if self._is_ready:
-            self._send(trial)
-            return
-        self._waiting = trial
-        if self._actor is None:
+            self._begin_trial()
+        elif self._actor is None:
             self.ask()
+
+    def go_on(self) -> None:
+        """With a trial whose data set was waited for, if that is there."""
+        if self._data and self._data.done():
+            trial, data = self._waiting, self._data.result()
+            self._waiting = self._data = None
+            self._send(trial, data)
 
     def answer(self, stop: bool) -> None:
         self._tell(Answered(stop))
 
-    def kill(self) -> None:
+    def kill(self) -> list[Ready]:
+        """Whether it is ready at once, for nothing had begun."""
         if self._waiting:
-            self._waiting = None
-            return
+            self._waiting = self._data = None
+            return self._offered() if self._is_ready else []
         self._tell(Killed())
         self._deaf_below = self._life + 1
         self._trial, self._is_ready = None, False
+        return []
 
     def leave(self) -> None:
         """A call is run elsewhere in its name, until it is `back`."""
@@ -124,7 +140,7 @@ class Seat:
 
     def release_if_idle(self, seconds: float) -> None:
         """Gives back what it holds of the cluster if it has had nothing to do for so long; a trial brings it back."""
-        rests = self._is_ready and not self._trial and not self._is_away
+        rests = self._is_ready and not (self._trial or self._waiting or self._is_away)
         if rests and time.monotonic() > self._idle_since + seconds:
             self.release()
 
@@ -135,7 +151,7 @@ class Seat:
         if self._actor is not None:
             self._tell(Ended())
         last = self.hearing if self._is_placed else None
-        self._actor = self.hearing = None
+        self._actor = self.hearing = self._data = None
         self._is_ready = self._is_placed = False
         return last
 
@@ -146,8 +162,7 @@ class Seat:
                 self._idle_since = time.monotonic()
                 if self._waiting is None:
                     return self._offered()
-                trial, self._waiting = self._waiting, None
-                self._send(trial)
+                self._begin_trial()
                 return []
             case Done() | Raised() | Died():
                 self._trial, self._is_ready = None, False  # it says when it is
@@ -159,9 +174,21 @@ class Seat:
         self._is_offered = True
         return [Ready(self.number)]
 
-    def _send(self, trial: TrialJob) -> None:
+    def _begin_trial(self) -> None:
+        """The one that waits. Most data sets are known already, so they are there within a moment."""
+        if self._shares:
+            trial, self._waiting = self._waiting, None
+            self._send(trial)
+            return
+        self._data = self._fetch(self._waiting.overrides)
+        with suppress(TimeoutError):
+            self._data.result(_MOMENT)
+        self.go_on()
+
+    def _send(self, trial: TrialJob, data: Parcel | None = None) -> None:
         folders = () if self._shares else (trial.subdir, *trial.reads)
-        self._tell(Submitted(trial, shared_folder.pack(Path(self._site.sweep), folders)))
+        files = shared_folder.pack(Path(self._site.sweep), folders)
+        self._tell(Submitted(replace(trial, shipped=data.names if data else {}), files, data))
         self._trial = trial
 
     def _tell(self, command: Command) -> None:

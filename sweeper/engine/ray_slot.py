@@ -12,9 +12,11 @@ from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from queue import SimpleQueue
 
+from sweeper.engine import shipped_data
 from sweeper.engine.executor import Died, Done, Message, Raised, Reported, TrialJob
 from sweeper.engine.local import WEIGHING
 from sweeper.engine.shared_folder import Scratch, Shared, Site
+from sweeper.engine.shipped_data import Parcel
 from sweeper.engine.supervisor import Manner, Supervisor
 from sweeper.errors import SweeperError
 from sweeper.machine import hardware
@@ -26,6 +28,7 @@ HEARING, TELLING = "hearing", "telling"  # threads of the actor: one waits for i
 class Submitted:
     job: TrialJob
     files: dict[str, bytes] = field(default_factory=dict)  # of the sweep's folder, for a node that does not have it
+    data: Parcel | None = None  # likewise
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,8 @@ class RaySlot:
 
     def _obey(self, life: int, command: Command) -> bool:
         """Whether the slot goes on."""
+        import ray
+
         slot = self._supervisor
         match command:
             case Ended():
@@ -127,6 +132,8 @@ class RaySlot:
                 pass
             case Submitted():
                 self._ground.lay_out(command.files)
+                if command.data:
+                    shipped_data.lay_out(command.data, ray.get)
                 slot.submit(command.job)
             case Answered():
                 slot.answer(command.stop)
@@ -139,7 +146,4 @@ class RaySlot:
         if ground.cwd and os.path.isdir(ground.cwd):
             os.chdir(ground.cwd)
         manner = replace(self._manner, gpus=hardware.gpus())  # those that Ray has given to this actor
-        folder = None if ground.is_shared else str(ground.sweep)
-        return Supervisor(self._number, manner, self._work, ground.logs, folder=folder)
-
-
+        return Supervisor(self._number, manner, self._work, ground.logs, moved=self._site.moved(ground))

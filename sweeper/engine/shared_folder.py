@@ -20,6 +20,7 @@ class Site:
 
     sweep: str  # its folder
     cwd: str
+    project: str  # the user's code
     token: str  # a file in it, of a name that no other sweep has: who sees it has the folder
     shared: bool | None = None  # what the user says of that, if anything
 
@@ -32,6 +33,10 @@ class Site:
         sees = Path(self.token).is_file() and os.access(self.sweep, os.W_OK)
         is_shared = sees if self.shared is None else self.shared
         return Shared(Path(self.sweep), self.cwd) if is_shared else Scratch(number)
+
+    def moved(self, ground: Shared | Scratch) -> dict[str, str]:
+        """The places of this machine that lie elsewhere on a node, with where they lie."""
+        return {} if ground.is_shared else {self.sweep: str(ground.sweep), self.project: ground.project}
 
     def as_there(self, text: str, ground: Shared | Scratch | None) -> str:
         """A text of the node's, with the places where the coordinator finds what it names."""
@@ -64,6 +69,7 @@ class Scratch:
     cwd: str | None = None  # as the node has it
 
     def __init__(self, number: int):
+        self.project = os.getcwd()  # Ray has unpacked it there
         self._top = Path(tempfile.mkdtemp(prefix="sweeper-"))
         self.sweep = self._top / "sweep"
         self.logs = self.sweep / _LOGS

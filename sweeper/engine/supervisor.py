@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
@@ -32,14 +32,22 @@ class Manner:
 
 
 class Supervisor:
-    def __init__(self, number: int, manner: Manner, work: bytes, logs: Path, name: str = "", folder: str | None = None):
+    def __init__(
+        self,
+        number: int,
+        manner: Manner,
+        work: bytes,
+        logs: Path,
+        name: str = "",
+        moved: Mapping[str, str] | None = None,
+    ):
         """Begins its first process, and returns once that exists. work: a pickled `slot.Work`.
 
-        name: of its log. folder: that of the sweep on this machine; None is the one that the sweep's config names.
+        name: of its log. moved: see `slot.main`.
         Raises: SweeperError if the process that it is forked from has died.
         """
         self.number = number
-        self._manner, self._work, self._logs, self._folder = manner, work, logs, folder
+        self._manner, self._work, self._logs, self._moved = manner, work, logs, dict(moved or {})
         self._name = name or f"slot-{number}"
         self._failed_starts = 0
         self.life = 0  # processes before this one
@@ -116,7 +124,7 @@ class Supervisor:
 
     def _begun(self) -> process.Process:
         manner = self._manner
-        main = partial(slot.main, self.number, self._folder)
+        main = partial(slot.main, self.number, self._moved)
         surroundings = process.surroundings(manner.threads, manner.card)
         try:
             context = process.context(manner.preload, manner.gpus)
