@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import logging
 import math
+import os
+import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,8 +61,9 @@ class Cluster:
             _check_answers(address)
 
     def connect(self, cpus: int, runtime_env: Mapping[str, Any]) -> None:
-        """cpus: of a cluster that begins here. runtime_env: of the slots, in Ray's words. From a thread that lives as long as the connection: with it, Ray's
-        processes end.
+        """From a thread that lives as long as the connection: the processes of a cluster that begins here end with it.
+
+        cpus: of such a cluster. runtime_env: of the slots, in Ray's words.
 
         Raises: SweeperError if Ray refuses, ConfigError if a cluster of this machine cannot hold a slot.
         """
@@ -68,15 +71,12 @@ class Cluster:
         with inherited.environment(_ON_LOOPBACK if local else {}):
             import ray
         logging.getLogger("ray").setLevel(logging.ERROR)
-        known = {"num_cpus": cpus, "include_dashboard": False} if local else {}
+        known: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "runtime_env": runtime_env}
+        if local:
+            known |= {"num_cpus": cpus, "include_dashboard": False}
         try:
-            ray.init(
-                self.address or _LOCAL,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                runtime_env=dict(runtime_env),
-                **known,
-            )
+            with inherited.environment(_secured() if local else {}):
+                ray.init(self.address or _LOCAL, **known)
         except Exception as error:  # of many kinds: another version, no token, a runtime environment that is refused
             raise SweeperError(f"hydra.sweeper.executor.address={self.address}: Ray does not begin: {error}") from error
         if local and not self.room():
@@ -112,6 +112,12 @@ class Cluster:
         import ray
 
         ray.shutdown()
+
+
+def _secured() -> dict[str, str]:
+    """A cluster of this machine obeys this process alone; by itself Ray would keep its token in the home folder."""
+    chosen = "RAY_AUTH_MODE" in os.environ
+    return {} if chosen else {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
 def cores(need: Need, slots: int | None) -> int:

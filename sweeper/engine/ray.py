@@ -82,9 +82,8 @@ class RayExecutor:
         self._logs.mkdir(parents=True, exist_ok=True)
         self._token = self._logs / f".{uuid.uuid4().hex}"
         self._token.touch()
-        self._site = Site(
-            str(self._logs.parent), os.getcwd(), str(shipped_code.project()), str(self._token), self._shared
-        )
+        project = str(shipped_code.project())
+        self._site = Site(str(self._logs.parent), os.getcwd(), project, str(self._token), self._shared)
         self._connected = self._thread.submit(self._connect)
 
     def submit(self, slot: int, job: TrialJob | Call) -> None:
@@ -122,8 +121,9 @@ class RayExecutor:
         if self._connected is None:
             return
         self._desk.close()
+        self._data.close()  # whoever waits for it waits no longer
         self._loading.shutdown(cancel_futures=True)
-        self._data.close()
+        self._data.close()  # if it has begun just now
         if self._connected.exception() is None:
             self._end_all()
             self._cluster.close()

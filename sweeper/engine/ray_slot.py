@@ -61,7 +61,7 @@ class Heard:
 
 class RaySlot:
     def __init__(self, number: int, manner: Manner, work: bytes, site: Site):
-        """Begins nothing yet: that is left to the first `hear`, which can tell what is wrong. work: see `Supervisor`."""
+        """Begins nothing yet: the first `hear` does, which can tell what is wrong. work: as of `Supervisor`."""
         sys.modules["__main__"].__file__ = None  # Ray's: else the slot's process would begin by running that, too
         import ray
 

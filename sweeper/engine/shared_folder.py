@@ -122,8 +122,9 @@ def pack(sweep: Path, folders: Sequence[str]) -> dict[str, bytes]:
 
 
 def unpack(files: Mapping[str, bytes], sweep: Path) -> None:
-    """Each takes the place of the file of its name at once. Raises: OSError if the disk does not take one, DataError for
-    a name that leads out of the folder.
+    """Each takes the place of the file of its name at once.
+
+    Raises: OSError if the disk does not take one, DataError for a name that leads out of the folder.
     """
     for name, content in files.items():
         path = sweep / inside(name, "A file of a slot")

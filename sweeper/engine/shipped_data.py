@@ -82,14 +82,14 @@ class DataSets:
 
 
 def lay_out(parcel: Parcel, get: Callable[[Any], Mapping[str, np.ndarray]]) -> None:
-    """Into the cache of this node, if it is not there. get: out of the object store. Raises: SweeperError if it cannot."""
+    """Into the cache of this node, unless it is there. get: out of the object store. Raises: SweeperError if it cannot."""
     folder = Path(OmegaConf.create({"cache": parcel.folder}).cache).expanduser()
     try:
         cache.put(folder / parcel.name, lambda: get(parcel.files))
     except OSError as error:
         raise SweeperError(
-            f"{folder}: {error.strerror or error}. A node of the cluster keeps data sets there. Give a folder that it can "
-            "write: hydra.sweeper.executor.runtime_env={env_vars: {SWEEPER_CACHE: …}}"
+            f"{folder}: {error.strerror or error}. A node of the cluster keeps data sets there. Give a folder that it "
+            "can write: hydra.sweeper.executor.runtime_env={env_vars: {SWEEPER_CACHE: …}}"
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from sweeper.records.events import EpochReported, SweepEnded, SweepStarted, Tria
 from sweeper.records.journal import Journal
 
 from .terminal import Terminal
-from .watched import APP
+from .watched import APP, on_cluster
 
 
 @pytest.fixture(scope="session")
@@ -100,17 +101,27 @@ def write_run_ids() -> Callable[..., None]:
 @pytest.fixture
 def executor(request) -> str:
     """What runs the trials of `start` and `sweep`; see `watched.EACH_EXECUTOR`."""
-    word = getattr(request, "param", "local")
-    if word == "ray":
-        pytest.importorskip("ray", reason="needs Ray: python -m pip install 'sweeper[ray]'")
-    return word
+    return getattr(request, "param", "local")
+
+
+@pytest.fixture(scope="session")
+def nodes():
+    """A Ray cluster with a node of two CPUs, to which a test may add others.
+
+    It listens on 127.0.0.1 only, and obeys who has a token that is nowhere on the disk.
+    """
+    os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "5" * 64}
+    utils = pytest.importorskip("ray.cluster_utils", reason="needs Ray: python -m pip install 'sweeper[ray]'")
+    cluster = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    yield cluster
+    cluster.shutdown()
 
 
 @pytest.fixture
-def start(project, executor):
+def start(project, executor, request):
     """Starts a sweep, of the light task unless said, in the folder of the test; it is gone afterwards."""
     started = []
-    chosen = [] if executor == "local" else [f"hydra/sweeper/executor={executor}"]
+    chosen = on_cluster(request.getfixturevalue("nodes")) if executor == "ray" else ()
 
     def start(*arguments, program=(str(APP),)):
         command = [sys.executable, *program, "-m", *chosen, *arguments]

@@ -37,14 +37,25 @@ def mlflow_client():
     return mlflow.MlflowClient(f"sqlite:///{Path('mlflow.db').absolute()}")
 
 
+def on_cluster(nodes):
+    """What is typed for a sweep on it."""
+    return "hydra/sweeper/executor=ray", f"hydra.sweeper.executor.address={nodes.address}"
+
+
 def slots(process):
-    """Those that live; one may end while it is asked."""
+    """Those that live, also on nodes of a cluster that this process has begun; one may end while it is asked."""
+    nodes = [child for child in psutil.Process().children() if child.name() == "raylet"]
     found = []
-    for child in psutil.Process(process.pid).children(recursive=True):  # of Ray's, too
+    for one in (psutil.Process(process.pid), *nodes):
         with suppress(psutil.NoSuchProcess):
-            if "spawn_main" in " ".join(child.cmdline()):
-                found.append(child)
+            found += [child for child in one.children(recursive=True) if is_slot(child)]
     return found
+
+
+def is_slot(process):
+    with suppress(psutil.NoSuchProcess):
+        return "spawn_main" in " ".join(process.cmdline())
+    return False
 
 
 def lives(process):
