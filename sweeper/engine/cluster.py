@@ -7,8 +7,10 @@ import logging
 import math
 import os
 import secrets
+import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +63,8 @@ class Cluster:
             _check_answers(address)
 
     def connect(self, cpus: int, runtime_env: Mapping[str, Any]) -> None:
-        """From a thread that lives as long as the connection: the processes of a cluster that begins here end with it.
+        """Waits for it, for what Ray does to signals has to be undone before anybody else relies on them. In the main
+        thread: with the thread that begins them, the processes of a cluster of this machine end, however that ends.
 
         cpus: of such a cluster. runtime_env: of the slots, in Ray's words.
 
@@ -75,7 +78,7 @@ class Cluster:
         if local:
             known |= {"num_cpus": cpus, "include_dashboard": False}
         try:
-            with inherited.environment(_secured() if local else {}):
+            with inherited.environment(_secured() if local else {}), _sigterm_kept():
                 ray.init(self.address or _LOCAL, **known)
         except Exception as error:  # of many kinds: another version, no token, a runtime environment that is refused
             raise SweeperError(f"hydra.sweeper.executor.address={self.address}: Ray does not begin: {error}") from error
@@ -112,6 +115,16 @@ class Cluster:
         import ray
 
         ray.shutdown()
+
+
+@contextmanager
+def _sigterm_kept() -> Iterator[None]:
+    """Ray takes it for itself, in Python and below it, where it would end the process without a last word."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _secured() -> dict[str, str]:

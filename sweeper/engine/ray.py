@@ -65,8 +65,8 @@ class RayExecutor:
         self._preload, self._recycle_after, self._memory_limit = tuple(preload), recycle_after, memory_limit
         self._shared = share_files
         self._seats: dict[int, Seat] = {}
-        self._thread = ThreadPoolExecutor(1, "ray")  # kept: processes of Ray end with the thread that has begun them
-        self._connected: Future[None] | None = None
+        self._is_connected = False
+        self._token: Path | None = None
         self._looked_at = 0.0  # on the monotonic clock
         self._desk = Desk(self._begun_desk)
         self._data, self._loading = DataSets(self._begun_loader, _put), ThreadPoolExecutor(1, "data")
@@ -74,7 +74,7 @@ class RayExecutor:
 
     @property
     def slots(self) -> int | None:
-        """None before the cluster has told how many it holds."""
+        """None before the cluster has told how many it holds, if that decides."""
         return len(self._seats) or (self._given and min(self._given, self._most))
 
     def start(self, work: bytes, log_folder: str) -> None:
@@ -84,7 +84,7 @@ class RayExecutor:
         self._token.touch()
         project = str(shipped_code.project())
         self._site = Site(str(self._logs.parent), os.getcwd(), project, str(self._token), self._shared)
-        self._connected = self._thread.submit(self._connect)
+        self._connect()
 
     def submit(self, slot: int, job: TrialJob | Call) -> None:
         """A call is run beside the coordinator: only there are the sweep's whole folder and MLflow's store for sure."""
@@ -104,10 +104,6 @@ class RayExecutor:
             self._unsaid += self._seats[slot].kill()
 
     def wait(self, timeout: float) -> list[Message]:
-        try:
-            self._connected.result(timeout)
-        except TimeoutError:
-            return []
         said, self._unsaid = self._unsaid + self._looked(), []
         for seat in self._seats.values():
             seat.go_on()
@@ -118,19 +114,17 @@ class RayExecutor:
         return said
 
     def close(self) -> None:
-        if self._connected is None:
-            return
         self._desk.close()
         self._data.close()  # whoever waits for it waits no longer
         self._loading.shutdown(cancel_futures=True)
         self._data.close()  # if it has begun just now
-        if self._connected.exception() is None:
+        if self._is_connected:
             self._end_all()
             self._cluster.close()
-        self._token.unlink(missing_ok=True)
-        self._thread.shutdown()
+        if self._token:
+            self._token.unlink(missing_ok=True)
         self._seats.clear()
-        self._connected = None
+        self._is_connected = False
 
     def _end_all(self) -> None:
         import ray
@@ -143,6 +137,7 @@ class RayExecutor:
         with tempfile.TemporaryDirectory(prefix="sweeper-code-") as stage:
             shipped = shipped_code.runtime_env(Path(stage)) if self._ships else {}
             self._cluster.connect(cluster.cores(self._cluster.need, self.slots), {**shipped, **self._runtime_env})
+        self._is_connected = True
         import ray
 
         groups = {HEARING: 1, TELLING: 1}

@@ -51,8 +51,8 @@ def _copy(source: Path, target: Path) -> None:
         size += file.stat().st_size
         if size > _MOST:
             raise ConfigError(
-                f"hydra.sweeper.executor: {source} holds more than {_MOST / 1e6:.0f} MB of code, which would be shipped "
-                "to the cluster. Start the sweep in the folder of your project, or have the code on all nodes and give "
+                f"hydra.sweeper.executor: {source} holds more than {_MOST / 1e6:.0f} MB of code, which would go to the "
+                "cluster. Start the sweep in the folder of your project, or have the code on all nodes and give "
                 "hydra.sweeper.executor.ship_code=false"
             )
         copy = target / file.relative_to(source)

@@ -82,7 +82,7 @@ class DataSets:
 
 
 def lay_out(parcel: Parcel, get: Callable[[Any], Mapping[str, np.ndarray]]) -> None:
-    """Into the cache of this node, unless it is there. get: out of the object store. Raises: SweeperError if it cannot."""
+    """Into the cache of this node, unless it is there. get: out of the object store. Raises: SweeperError"""
     folder = Path(OmegaConf.create({"cache": parcel.folder}).cache).expanduser()
     try:
         cache.put(folder / parcel.name, lambda: get(parcel.files))

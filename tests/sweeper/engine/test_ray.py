@@ -1,0 +1,189 @@
+"""What only a cluster can do: lose nodes, gain some, lie on machines that have nothing of ours. What every executor does
+the same is in test_failures.py, test_resume.py and ../test_sweep.py.
+"""
+
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sweeper.records.events import EpochReported, TrialEnded, TrialStarted
+
+from ..watched import X, events, is_slot, lives, on_cluster, slots, study, trials, until
+
+pytest.importorskip("ray", reason="needs Ray: python -m pip install 'sweeper[ray]'")
+
+PLAIN = (X, "hydra/sweeper/pruner=none")
+
+
+@pytest.fixture
+def another(nodes):
+    """A second node of two CPUs, as its raylet; gone afterwards."""
+    node = nodes.add_node(num_cpus=2)
+    yield psutil.Process(node.all_processes["raylet"][0].process.pid)
+    nodes.remove_node(node, allow_graceful=False)
+
+
+def kill_all(process):
+    """With kill -9, as a machine dies that loses its power."""
+    for one in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+
+
+def assert_each_is_told_once(n_trials):
+    assert [trial.number for trial in trials()] == list(range(n_trials))
+    assert {trial.state for trial in trials()} == {"FINISHED"}
+    assert [trial.state.name for trial in study().trials] == ["COMPLETE"] * n_trials
+    finished = [event.trial for event in events() if isinstance(event, TrialEnded) and event.state == "FINISHED"]
+    assert sorted(finished) == list(range(n_trials))
+
+
+def test_a_node_killed_in_the_middle_loses_no_trial_and_uses_up_no_retry(start, nodes, another):
+    few = ("hydra.sweeper.n_trials=12", "hydra.sweeper.n_jobs=4", "hydra.sweeper.max_retries=0", "pause=0.5")
+    process = start(*on_cluster(nodes), *PLAIN, *few)
+    until(lambda: [slot for slot in another.children(recursive=True) if is_slot(slot)])
+    until(lambda: len({event.trial for event in events() if isinstance(event, EpochReported)}) >= 4)
+    kill_all(another)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, out + err
+    assert_each_is_told_once(12)
+    crashed = [event for event in events() if isinstance(event, TrialEnded) and event.state == "CRASHED"]
+    assert 1 <= len(crashed) <= 2
+    assert {event.reason.partition(" (")[0] for event in crashed} == {"its process was lost"}
+
+
+def test_a_node_that_joins_gets_trials_where_no_number_of_slots_is_given(start, nodes):
+    process = start(*on_cluster(nodes), *PLAIN, "hydra.sweeper.n_jobs=null", "hydra.sweeper.n_trials=40", "pause=0.3")
+    until(lambda: any(isinstance(event, TrialStarted) for event in events()))
+    assert len(slots(process)) <= 2
+    node = nodes.add_node(num_cpus=1)
+    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+    until(lambda: [slot for slot in raylet.children(recursive=True) if is_slot(slot)])
+    until(lambda: process.poll() is not None or _running() == 3)
+    assert process.poll() is None
+    nodes.remove_node(node, allow_graceful=False)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, out + err
+    assert_each_is_told_once(40)
+
+
+def _running():
+    begun = [event.trial for event in events() if isinstance(event, TrialStarted)]
+    return len(begun) - len([event for event in events() if isinstance(event, TrialEnded)])
+
+
+def left_by(process):
+    """All that a sweep has begun, on a cluster of its own."""
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+OWN = "hydra/sweeper/executor=ray"
+
+
+def test_a_cluster_of_this_machine_ends_with_a_killed_coordinator(start):
+    process = start(OWN, X, "pause=5")
+    until(lambda: any(isinstance(event, TrialStarted) for event in events()))
+    left = left_by(process)
+    assert [one for one in left if one.name() == "raylet"]
+    assert [one for one in left if is_slot(one)]
+    process.kill()
+    until(lambda: not any(lives(one) for one in left))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_cluster_of_this_machine_ends_with_an_interrupted_sweep(start, number):
+    process = start(OWN, X, "pause=0.3", "hydra.sweeper.n_trials=100")
+    until(lambda: any(isinstance(event, TrialEnded) for event in events()))
+    left = left_by(process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, out + err
+    assert "raylet" not in out + err
+    until(lambda: not any(lives(one) for one in left))
+
+
+def test_a_cluster_of_this_machine_listens_on_loopback_only(start):
+    process = start(OWN, X, "pause=5")
+    until(lambda: any(isinstance(event, TrialStarted) for event in events()))
+    listens = set()
+    for one in left_by(process):
+        with suppress(psutil.NoSuchProcess):
+            listens |= {at.laddr.ip for at in one.net_connections("tcp") if at.status == psutil.CONN_LISTEN}
+    assert listens
+    assert all(ip.removeprefix("::ffff:") in ("127.0.0.1", "::1") for ip in listens), listens
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ("address=127.0.0.1:1", "hydra.sweeper.executor.address=127.0.0.1:1: nothing answers there"),
+        ("address=somewhere", "hydra.sweeper.executor.address=somewhere: give host:port"),
+        ("cpus=0", "hydra.sweeper.executor.cpus=0: give a number above 0"),
+        ("memory=much", "hydra.sweeper.executor.memory=much: give a number above 0"),
+    ],
+)
+def test_a_bad_setting_ends_with_one_sentence_and_no_sweep(sweep, setting, complaint):
+    code, output = sweep(OWN, X, f"hydra.sweeper.executor.{setting}")
+    assert code == 2
+    assert complaint in output
+    assert "Traceback" not in output
+    assert not Path("sweep").exists()
+
+
+def test_slots_larger_than_this_machine_are_refused(sweep):
+    code, output = sweep(OWN, X, "hydra.sweeper.executor.memory=100000")
+    assert code == 2, output
+    assert "a slot needs cpus=1, memory=100000" in output
+    assert "Traceback" not in output
+
+
+# An executor in a process of its own: a test's may be connected to one cluster only.
+RELEASE = """
+import time
+import ray
+from sweeper.engine import ray as ours
+from sweeper.engine.executor import Call, Done, Ready, TrialJob
+from hydra.core.singleton import Singleton
+from sweeper.engine.slot import Work
+
+def heard(kind, count):
+    found, last = [], time.monotonic() + 60
+    while len(found) < count and time.monotonic() < last:
+        found += [message for message in executor.wait(0.2) if isinstance(message, kind)]
+    return found
+
+def free():
+    return ray.available_resources().get("CPU", 0)
+
+ours._IDLE, ours._LOOK = 1.0, 0.2
+executor = ours.RayExecutor(slots=2, most=2, address={address!r})
+executor.start(Work(None, None, None, Singleton.get_state()).pickled(), "sweep/slots")
+ready = heard(Ready, 2)
+assert len(ready) == 2 and free() == 0, free()
+last = time.monotonic() + 60
+while free() < 2 and time.monotonic() < last:
+    assert not executor.wait(0.2)
+assert free() == 2, free()
+executor.submit(ready[0].slot, Call(print, ("hello",)))
+assert [message.slot for message in heard((Done, Ready), 2)] == [ready[0].slot] * 2
+assert free() == 2, "a call needs nothing of the cluster"
+executor.submit(ready[1].slot, TrialJob(0, [], "0"))
+last = time.monotonic() + 60
+while free() == 2 and time.monotonic() < last:
+    executor.wait(0.1)
+assert free() == 1, "work brings an actor back"
+executor.close()
+print("released")
+"""
+
+
+def test_a_slot_without_work_gives_back_what_it_holds_until_it_has_work(nodes, tmp_path):
+    code = RELEASE.replace("{address!r}", repr(nodes.address))
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    assert "released" in done.stdout, done.stdout + done.stderr
+    assert (tmp_path / "sweep/slots/calls.log").read_text() == "hello\n"
