@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from sweeper.machine import hardware, inherited
 _GB = 1e9  # bytes
 _PATIENCE = 10  # seconds for the address to answer
 _LOCAL = "local"  # a new cluster, also where RAY_ADDRESS names another one
-_ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # with it Ray listens on 127.0.0.1 only, here as on those
+_NO_CLUSTERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0: of this machine alone, as Ray has it on those two
 
 
 @dataclass(frozen=True)
@@ -70,19 +71,22 @@ class Cluster:
 
         Raises: SweeperError if Ray refuses, ConfigError if a cluster of this machine cannot hold a slot.
         """
-        local = self.address is None
-        with inherited.environment(_ON_LOOPBACK if local else {}):
-            import ray
+        with inherited.environment(_own() if self.address is None else {}):
+            self._begin(cpus, runtime_env)
+
+    def _begin(self, cpus: int, runtime_env: Mapping[str, Any]) -> None:
+        import ray
+
         logging.getLogger("ray").setLevel(logging.ERROR)
         known: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "runtime_env": runtime_env}
-        if local:
+        if self.address is None:
             known |= {"num_cpus": cpus, "include_dashboard": False}
         try:
-            with inherited.environment(_secured() if local else {}), _sigterm_kept():
+            with _sigterm_kept():
                 ray.init(self.address or _LOCAL, **known)
         except Exception as error:  # of many kinds: another version, no token, a runtime environment that is refused
             raise SweeperError(f"hydra.sweeper.executor.address={self.address}: Ray does not begin: {error}") from error
-        if local and not self.room():
+        if self.address is None and not self.room():
             had = ray.nodes()[0]["Resources"]
             raise ConfigError(
                 f"hydra.sweeper.executor: a slot needs {self.need}, and this machine has CPU={had.get('CPU', 0):g}, "
@@ -127,10 +131,15 @@ def _sigterm_kept() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _secured() -> dict[str, str]:
-    """A cluster of this machine obeys this process alone; by itself Ray would keep its token in the home folder."""
-    chosen = "RAY_AUTH_MODE" in os.environ
-    return {} if chosen else {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+def _own() -> dict[str, str]:
+    """The environment in which a cluster of this machine begins: it listens on 127.0.0.1 only, and obeys nobody else.
+
+    By itself Ray would listen everywhere, and keep its token in the home folder. What it reads when it is imported is
+    left to whoever has imported it already, or has chosen otherwise.
+    """
+    if "ray" in sys.modules or "RAY_AUTH_MODE" in os.environ:
+        return {}
+    return {_NO_CLUSTERS: "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
 def cores(need: Need, slots: int | None) -> int:
