@@ -21,6 +21,7 @@ from sweeper.machine import hardware, inherited
 _GB = 1e9  # bytes
 _PATIENCE = 10  # seconds for the address to answer
 _LOCAL = "local"  # a new cluster, also where RAY_ADDRESS names another one
+_SILENT = {"RAY_DEDUP_LOGS_SKIP_REGEX": ".*"}  # of the lines that Ray prints by itself, those that it leaves out: all
 _NO_CLUSTERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0: of this machine alone, as Ray has it on those two
 
 
@@ -71,7 +72,7 @@ class Cluster:
 
         Raises: SweeperError if Ray refuses, ConfigError if a cluster of this machine cannot hold a slot.
         """
-        with inherited.environment(_own() if self.address is None else {}):
+        with inherited.environment(_SILENT | (_own() if self.address is None else {})):
             self._begin(cpus, runtime_env)
 
     def _begin(self, cpus: int, runtime_env: Mapping[str, Any]) -> None:

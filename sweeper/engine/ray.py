@@ -205,7 +205,8 @@ class RayExecutor:
         except (exceptions.RuntimeEnvSetupError, exceptions.ActorUnschedulableError) as error:
             raise SweeperError(f"hydra.sweeper.executor: a slot cannot begin on the cluster. {error}") from error
         except exceptions.RayError as error:
-            return seat.lose(*self._cluster.why_lost(seat.node, error))
+            reason, by_chance = self._cluster.why_lost(seat.node, error)
+            return seat.lose(reason, by_chance=by_chance)
         return seat.take(heard)
 
 
