@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -197,27 +196,36 @@ def test_a_slot_without_work_gives_back_what_it_holds_until_it_has_work(nodes, t
     assert (tmp_path / "sweep/slots/calls.log").read_text() == "hello\n"
 
 
+# As Cluster.add_node begins one, in a process of its own.
+NODE = """
+import sys, time
+from ray._private.node import Node
+from ray._private.parameter import RayParams
+
+ports = {"min_worker_port": 0, "max_worker_port": 0, "node_manager_port": 0}
+store = {"object_store_memory": 150 * 2**20, "include_log_monitor": False}
+Node(RayParams(gcs_address=sys.argv[1], num_cpus=2, num_gpus=0, **ports, **store), head=False, shutdown_at_exit=True)
+time.sleep(1000)
+"""
+
+
 @pytest.fixture
-def far(nodes, tmp_path, tmp_path_factory):
-    """A cluster with one node that trains, which sees an empty folder where that of the test is; its address."""
-    utils = pytest.importorskip("ray.cluster_utils")
-    head = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    hidden = f"mount -t tmpfs tmpfs {tmp_path} && exec"
-    ray = [sys.executable, "-m", "ray.scripts.scripts", "start", f"--address={head.address}", "--num-cpus=2", "--block"]
-    own = os.environ | {"SWEEPER_CACHE": str(tmp_path / "cache")}  # of the node: there, too
-    command = ["unshare", "--mount", "--propagation", "private", "bash", "-c", f'{hidden} "$@"', "bash", *ray]
-    node = subprocess.Popen(command, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    deadline = time.monotonic() + 60
-    while len(head.list_all_nodes()) < 1 or head.global_state.cluster_resources().get("CPU", 0) < 2:
-        if node.poll() is not None and "unshare" in (told := node.stdout.read()):
-            pytest.skip(f"only root can give a process another view of the disk: {told}")
-        assert node.poll() is None, told
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    yield head
+def far(nodes, tmp_path):
+    """A cluster with one node that trains. It sees an empty folder where that of the test is, as another machine."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    hidden = ["unshare", "--mount", "--propagation", "private", "bash", "-c", 'mount -t tmpfs tmpfs "$0" && exec "$@"']
+    own = os.environ | {"SWEEPER_CACHE": str(tmp_path / "cache")}  # there, too
+    node = subprocess.Popen([*hidden, tmp_path, sys.executable, "-c", NODE, cluster.address], env=own, cwd="/")
+    until(lambda: node.poll() is not None or cluster.global_state.cluster_resources().get("CPU"))
+    if node.poll() is not None:
+        cluster.shutdown()
+        pytest.skip("only root can give a process another view of the disk")
+    yield cluster
     kill_all(psutil.Process(node.pid))
-    node.communicate()
-    head.shutdown()
+    node.wait()
+    cluster.shutdown()
 
 
 def test_a_machine_that_has_none_of_our_files_gives_them_back(sweep, far):
