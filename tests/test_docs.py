@@ -33,6 +33,10 @@ NOT_TYPED = {  # how a command begins: why
     ),
     "python -m sweeper -m hparams=search +evolution=pbt": "40 trainings: evolution/test_sweep.py has a smaller one",
     "python -m sweeper verify": "of two trials nothing is expected: commands/test_verify.py",
+    "python -m sweeper -m hparams=search hydra/sweeper/executor=ray hydra.sweeper.executor.address=auto": (
+        "a cluster: engine/test_ray.py begins one"
+    ),
+    "ray st": "clusters, of this and other machines",
     "python -m sweeper plan": "a minute or two on two free cores: commands/test_plan.py",
 }
 SHORT = "dataset.train_size=100 trainer.epochs=1 hydra.sweeper.n_trials=2"  # behind each command that trains

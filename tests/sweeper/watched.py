@@ -16,6 +16,7 @@ APP = Path(__file__).resolve().parents[1] / "light" / "app.py"
 X = "x=interval(-1, 1)"
 ONE_SLOT = "hydra.sweeper.n_jobs=1"
 EACH_EXECUTOR = pytest.mark.parametrize("executor", ["local", "ray"], indirect=True)  # one contract for all
+SLOWLY = pytest.mark.parametrize("executor", ["local", pytest.param("ray", marks=pytest.mark.slow)], indirect=True)
 
 
 def events(folder="sweep"):

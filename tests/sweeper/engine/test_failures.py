@@ -10,7 +10,7 @@ import pytest
 
 from sweeper.records import journal, record
 
-from ..watched import EACH_EXECUTOR, ONE_SLOT, X, events, mlflow_client, slots, study, trials, until
+from ..watched import EACH_EXECUTOR, ONE_SLOT, SLOWLY, X, events, mlflow_client, slots, study, trials, until
 
 TOLERANT = ("hydra/sweeper/sampler=grid", "hydra.sweeper.max_failure_rate=0.5", "hydra/sweeper/pruner=none")
 
@@ -91,7 +91,7 @@ def test_samplers_live_with_ruined_trials(sampler):
     assert math.isfinite(learned.best_value)
 
 
-@EACH_EXECUTOR
+@SLOWLY
 def test_no_trial_starts_after_the_timeout_and_those_that_run_end(sweep, executor):
     timeout = f"hydra.sweeper.timeout={6 if executor == 'local' else 20}"
     code, output = sweep(X, "pause=0.5", "hydra.sweeper.n_trials=500", timeout, *TOLERANT[1:])
@@ -103,7 +103,7 @@ def test_no_trial_starts_after_the_timeout_and_those_that_run_end(sweep, executo
     assert "hydra.sweeper.resume=" in output
 
 
-@EACH_EXECUTOR
+@SLOWLY
 def test_running_trials_are_stopped_in_time_for_the_deadline(sweep, executor):
     deadline = datetime.now() + timedelta(seconds=40 if executor == "local" else 60)
     code, output = sweep(X, "pause=0.5", "epochs=500", f"hydra.sweeper.deadline='{deadline:%Y-%m-%dT%H:%M:%S}'")

@@ -61,6 +61,7 @@ def test_a_node_killed_in_the_middle_loses_no_trial_and_uses_up_no_retry(start, 
     assert "raylet" not in out + err, "what Ray prints about it by itself"
 
 
+@pytest.mark.slow
 def test_a_node_that_joins_gets_trials_where_no_number_of_slots_is_given(start, nodes):
     process = start(*on_cluster(nodes), *PLAIN, "hydra.sweeper.n_jobs=null", "hydra.sweeper.n_trials=40", "pause=0.3")
     until(lambda: any(isinstance(event, TrialStarted) for event in events()))
@@ -142,6 +143,7 @@ def test_a_bad_setting_ends_with_one_sentence_and_no_sweep(sweep, setting, compl
     assert not Path("sweep").exists()
 
 
+@pytest.mark.slow
 def test_slots_larger_than_this_machine_are_refused(sweep):
     code, output = sweep(OWN, X, "hydra.sweeper.executor.memory=100000")
     assert code == 2, output
@@ -228,6 +230,7 @@ def far(nodes, tmp_path):
     cluster.shutdown()
 
 
+@pytest.mark.slow
 def test_a_machine_that_has_none_of_our_files_gives_them_back(sweep, far):
     code, output = sweep(*on_cluster(far), *PLAIN, "hydra.sweeper.n_trials=4")
     assert code == 0, output
