@@ -7,21 +7,18 @@ import tempfile
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from sweeper.engine import cluster, process, shipped_code, shipped_data, supervisor
+from sweeper.engine import cluster, shipped_code, supervisor
 from sweeper.engine.cluster import Cluster, Need
 from sweeper.engine.desk import Desk
 from sweeper.engine.executor import Call, Message, Ready, TrialJob
-from sweeper.engine.process import Process
 from sweeper.engine.ray_seat import Seat
 from sweeper.engine.ray_slot import HEARING, TELLING, RaySlot
 from sweeper.engine.shared_folder import Site
-from sweeper.engine.shipped_data import DataSets, Parcel
+from sweeper.engine.shipped_data import DataSets
 from sweeper.engine.supervisor import Manner, Supervisor
 from sweeper.errors import SweeperError
 from sweeper.machine import hardware
@@ -61,15 +58,14 @@ class RayExecutor:
         self._ships = address is not None if ship_code is None else ship_code
         self._runtime_env = runtime_env or {}
         self._given, self._most = slots, most or slots or hardware.cores()
-        self._threads = threads or max(1, int(cpus))
-        self._preload, self._recycle_after, self._memory_limit = tuple(preload), recycle_after, memory_limit
+        self._manner = Manner(threads or max(1, int(cpus)), tuple(preload), (), None, recycle_after, memory_limit)
         self._shared = share_files
         self._seats: dict[int, Seat] = {}
         self._is_connected = False
         self._token: Path | None = None
         self._looked_at = 0.0  # on the monotonic clock
         self._desk = Desk(self._begun_desk)
-        self._data, self._loading = DataSets(self._begun_loader, _put), ThreadPoolExecutor(1, "data")
+        self._data = DataSets()
         self._unsaid: list[Message] = []
 
     @property
@@ -80,6 +76,7 @@ class RayExecutor:
     def start(self, work: bytes, log_folder: str) -> None:
         self._work, self._logs = work, Path(log_folder)
         self._logs.mkdir(parents=True, exist_ok=True)
+        self._data.start(work, self._logs)
         self._token = self._logs / f".{uuid.uuid4().hex}"
         self._token.touch()
         project = str(shipped_code.project())
@@ -115,15 +112,12 @@ class RayExecutor:
 
     def close(self) -> None:
         self._desk.close()
-        self._data.close()  # whoever waits for it waits no longer
-        self._loading.shutdown(cancel_futures=True)
-        self._data.close()  # if it has begun just now
+        self._data.close()
         if self._is_connected:
             self._end_all()
             self._cluster.close()
         if self._token:
             self._token.unlink(missing_ok=True)
-        self._seats.clear()
         self._is_connected = False
 
     def _end_all(self) -> None:
@@ -146,23 +140,12 @@ class RayExecutor:
         self._looked()
 
     def _begun(self, number: int) -> Any:
-        manner = self._manner(self._threads)
-        return self._actors.remote(number, manner, self._work_there, self._site)
+        return self._actors.remote(number, self._manner, self._work_there, self._site)
 
     def _begun_desk(self) -> Supervisor:
-        """Beside the slots of a cluster of this machine it takes a core from nobody: it works when they end."""
-        return Supervisor(0, self._manner(hardware.cores(), hardware.gpus()), self._work, self._logs, name="calls")
-
-    def _begun_loader(self) -> Process:
-        surroundings = process.surroundings(threads=1, card=None)
-        context = process.context((), hardware.gpus())
-        return process.begin(context, "data", shipped_data.main, self._work, self._logs, surroundings, ())
-
-    def _fetch(self, overrides: list[str]) -> Future[Parcel | None]:
-        return self._loading.submit(self._data.of, overrides)
-
-    def _manner(self, threads: int, gpus: Sequence[str] = ()) -> Manner:
-        return Manner(threads, self._preload, gpus, None, self._recycle_after, self._memory_limit)
+        """With all of this machine: what is called comes after the trials."""
+        manner = replace(self._manner, threads=hardware.cores(), gpus=hardware.gpus())
+        return Supervisor(0, manner, self._work, self._logs, name="calls")
 
     def _looked(self) -> list[Message]:
         """At what the cluster holds now: asks for slots that are lacking, and gives up those that have no room."""
@@ -173,7 +156,7 @@ class RayExecutor:
         lacking = min(room, self._most) - len(self._seats)
         for _ in range(lacking):
             number = next(number for number in range(len(self._seats) + 1) if number not in self._seats)
-            self._seats[number] = Seat(number, self._begun, self._fetch, self._site)
+            self._seats[number] = Seat(number, self._begun, self._data.of, self._site)
             self._seats[number].ask()
         said: list[Message] = []
         vacant = [seat for seat in self._seats.values() if seat.is_vacant]
@@ -200,17 +183,13 @@ class RayExecutor:
 
         try:
             heard = ray.get(seat.hearing)
-        except exceptions.RayTaskError:
-            raise  # a mistake of ours, or the node's disk is full
+        except exceptions.RayTaskError as error:
+            if isinstance(error.cause, OSError):
+                raise SweeperError(f"A slot on node {seat.node} of the cluster cannot go on: {error.cause}") from error
+            raise
         except (exceptions.RuntimeEnvSetupError, exceptions.ActorUnschedulableError) as error:
             raise SweeperError(f"hydra.sweeper.executor: a slot cannot begin on the cluster. {error}") from error
         except exceptions.RayError as error:
             reason, by_chance = self._cluster.why_lost(seat.node, error)
             return seat.lose(reason, by_chance=by_chance)
         return seat.take(heard)
-
-
-def _put(files: Mapping[str, np.ndarray]) -> Any:
-    import ray
-
-    return ray.put(dict(files))

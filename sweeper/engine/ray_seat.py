@@ -122,7 +122,7 @@ class Seat:
         import ray
 
         never_ready = self._life == 0 and not (self._is_ready or self._trial)
-        self._failed_starts = self._failed_starts + 1 if never_ready and not by_chance else 0
+        self._failed_starts = self._failed_starts + 1 if never_ready else 0
         if self._failed_starts >= _FAILED_STARTS:
             raise SweeperError(f"The slots on the cluster are lost before they are ready: {reason}")
         with suppress(Exception):  # it is gone for good, mostly

@@ -120,8 +120,6 @@ class RaySlot:
 
     def _obey(self, life: int, command: Command) -> bool:
         """Whether the slot goes on."""
-        import ray
-
         slot = self._supervisor
         match command:
             case Ended():
@@ -133,7 +131,7 @@ class RaySlot:
             case Submitted():
                 self._ground.lay_out(command.files)
                 if command.data:
-                    shipped_data.lay_out(command.data, ray.get)
+                    shipped_data.lay_out(command.data)
                 slot.submit(command.job)
             case Answered():
                 slot.answer(command.stop)

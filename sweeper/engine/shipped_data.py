@@ -6,7 +6,8 @@ The slots of a node then map one file, as those of this machine do.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,11 +19,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sweeper.config.composer import Composer
-from sweeper.engine import slot
+from sweeper.engine import process, slot
 from sweeper.engine.process import Process
 from sweeper.errors import SweeperError
+from sweeper.machine import hardware
 from sweeper.training import cache, instances
 
+_NAME = "data"  # of the process, and of its log
 _log = logging.getLogger(__name__)
 
 
@@ -49,43 +52,63 @@ class Parcel:
 
 
 class DataSets:
-    """Its process begins when it is first asked. For one thread."""
+    """Those of trials, loaded by a process that begins when the first one is asked for."""
 
-    def __init__(self, begin: Callable[[], Process], put: Callable[[Mapping[str, np.ndarray]], Any]):
-        """begin: a process of `main`. put: into the object store."""
-        self._begin, self._put = begin, put
+    def __init__(self):
+        self._thread = ThreadPoolExecutor(1, "data")  # who asks has others to listen to
         self._process: Process | None = None
-        self._parcels: dict[str, Parcel] = {}
+        self._parcels: dict[str, Parcel] = {}  # by the name of the entry
 
-    def of(self, overrides: Sequence[str]) -> Parcel | None:
+    def start(self, work: bytes, logs: Path) -> None:
+        """Begins nothing yet. work: a pickled `slot.Work`."""
+        self._work, self._logs = work, logs
+
+    def of(self, overrides: Sequence[str]) -> Future[Parcel | None]:
         """That of a trial; None where it has none, or this machine cannot load it: its slot will try, and tell why."""
+        return self._thread.submit(self._found, overrides)
+
+    def close(self) -> None:
+        self._end()  # whoever waits for it waits no longer
+        self._thread.shutdown(cancel_futures=True)
+        self._end()  # if it has begun just now
+
+    def _found(self, overrides: Sequence[str]) -> Parcel | None:
+        import ray
+
         try:
-            self._process = self._process or self._begin()
+            self._process = self._process or self._begun()
             self._process.send(list(overrides))
             located: Located | None = self._process.connection.recv()
         except (EOFError, OSError) as error:
             _log.warning("The process that loads data sets for the cluster was lost: %s", error)
-            self.close()
+            self._end()
             return None
         if located is None:
             return None
         name = located.entry.name
         if name not in self._parcels:
             files = {file.name: np.fromfile(file, np.uint8) for file in located.entry.iterdir()}
-            self._parcels[name] = Parcel(name, located.keys, located.folder, self._put(files))
+            self._parcels[name] = Parcel(name, located.keys, located.folder, ray.put(files))
         return self._parcels[name]
 
-    def close(self) -> None:
+    def _begun(self) -> Process:
+        surroundings = process.surroundings(threads=1, card=None)
+        context = process.context((), hardware.gpus())
+        return process.begin(context, _NAME, main, self._work, self._logs, surroundings, ())
+
+    def _end(self) -> None:
         if self._process is not None:
             self._process.end()
             self._process = None
 
 
-def lay_out(parcel: Parcel, get: Callable[[Any], Mapping[str, np.ndarray]]) -> None:
-    """Into the cache of this node, unless it is there. get: out of the object store. Raises: SweeperError"""
+def lay_out(parcel: Parcel) -> None:
+    """Into the cache of this node, unless it is there. Raises: SweeperError if the node does not keep it."""
+    import ray
+
     folder = Path(OmegaConf.create({"cache": parcel.folder}).cache).expanduser()
     try:
-        cache.put(folder / parcel.name, lambda: get(parcel.files))
+        cache.put(folder / parcel.name, lambda: ray.get(parcel.files))
     except OSError as error:
         raise SweeperError(
             f"{folder}: {error.strerror or error}. A node of the cluster keeps data sets there. Give a folder that it "

@@ -3,8 +3,10 @@
 What every executor does the same is in test_failures.py, test_resume.py and ../test_sweep.py.
 """
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -252,3 +254,109 @@ def test_data_reach_a_machine_that_has_no_file_of_them(start, far, image_folder)
     best = next(trial for trial in trials() if trial.tested)
     assert best.model.exists()
     assert (best.folder / "pictures").is_dir(), "it was tested here"
+
+
+GROWING = {  # Ray's own autoscaler, with nodes of this machine instead of a cloud's
+    "cluster_name": "growing",
+    "max_workers": 2,
+    "provider": {
+        "type": "fake_multinode",
+        "use_node_id_as_ip": True,
+        "disable_node_updaters": True,
+        "disable_launch_config_check": True,
+    },
+    "available_node_types": {
+        "head": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+        "worker": {
+            "resources": {"CPU": 1, "object_store_memory": 150 * 2**20},
+            "node_config": {},
+            "min_workers": 0,
+            "max_workers": 2,
+        },
+    },
+    "head_node_type": "head",
+    "auth": {},
+    "upscaling_speed": 1.0,
+    "idle_timeout_minutes": 0.05,
+    "docker": {},
+    "file_mounts": {},
+}
+GROWING |= {f"{who}_commands": [] for who in ("initialization", "setup", "head_setup", "worker_setup")}
+GROWING |= {f"{who}_start_ray_commands": [] for who in ("head", "worker")}
+
+
+@pytest.fixture
+def growing(nodes, tmp_path):
+    """The process of a head that adds nodes when somebody waits for one, and takes away those that have nothing to do."""
+    with socket.socket() as port:
+        if port.connect_ex(("127.0.0.1", 6379)) == 0:
+            pytest.skip("port 6379, where the nodes of this provider look for their head, is taken")
+    (tmp_path / "growing.json").write_text(json.dumps(GROWING))
+    own = os.environ | {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1"}
+    begin = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--port=6379", "--num-cpus=0"]
+    more = ["--include-dashboard=false", f"--autoscaling-config={tmp_path / 'growing.json'}"]
+    with open(tmp_path / "head.log", "w") as log:
+        head = psutil.Popen([*begin, *more], env=own, stdout=log, stderr=subprocess.STDOUT)
+    until(lambda: "started" in (tmp_path / "head.log").read_text() or head.poll() is not None)
+    assert head.poll() is None, (tmp_path / "head.log").read_text()
+    yield head
+    kill_all(head)
+
+
+@pytest.mark.slow
+def test_an_autoscaling_cluster_grows_and_shrinks_under_a_sweep(start, growing):
+    address = "hydra.sweeper.executor.address=127.0.0.1:6379"
+    few = ("hydra/sweeper/sampler=grid", "hydra.sweeper.n_jobs=2", "hydra/sweeper/pruner=none")
+    process = start(OWN, address, "pause=0.02,20", *few)  # one is done at once, the other one after a minute
+
+    def workers():
+        return len([one for one in growing.children(recursive=True) if one.name() == "raylet"]) - 1
+
+    assert workers() == 0
+    until(lambda: workers() == 2)
+    until(lambda: any(isinstance(event, TrialEnded) for event in events()))
+    until(lambda: workers() == 1)
+    assert process.poll() is None, "while the other one trains"
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, out + err
+    assert_each_is_told_once(2)
+    until(lambda: workers() == 0)
+
+
+def test_slots_share_a_card(start, nodes):
+    node = nodes.add_node(num_cpus=2, num_gpus=1)  # Ray counts what it is told that there is
+    process = start(*on_cluster(nodes), X, "hydra.sweeper.executor.gpus=0.5", "hydra.sweeper.n_jobs=2", "pause=20")
+    until(lambda: len([event for event in events() if isinstance(event, TrialStarted)]) == 2)
+    seen = [slot.environ() for slot in slots(process)]
+    process.kill()
+    process.wait()
+    nodes.remove_node(node, allow_graceful=False)
+    assert [own["CUDA_VISIBLE_DEVICES"] for own in seen] == ["0", "0"]
+
+
+@pytest.mark.slow
+def test_a_trial_goes_on_after_its_last_epoch_in_a_slot_that_has_other_files(start, nodes):
+    real = (
+        "hparams=search",
+        "hydra.sweep.dir=sweep",
+        "trainer.epochs=8",
+        "trainer.checkpoint=0",
+        "hydra.sweeper.test=false",
+    )
+    one = ("hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1", "hydra.sweeper.executor.share_files=false")
+    process = start(*on_cluster(nodes), *real, *one, "tracking.experiment=far", program=("-m", "sweeper"))
+
+    def epochs():
+        return [event.epoch for event in events() if isinstance(event, EpochReported)]
+
+    until(lambda: len(epochs()) >= 3, 300)
+    nodes_of = [child for child in psutil.Process().children() if child.name() == "raylet"]
+    (actor,) = (one for raylet in nodes_of for one in raylet.children() if "RaySlot" in " ".join(one.cmdline()))
+    kill_all(actor)
+    out, err = process.communicate(timeout=400)
+    assert process.returncode == 0, out + err
+    assert epochs() == list(range(1, 9)), "no epoch twice"
+    (trial,) = trials()
+    assert trial.attempt == 1
+    assert trial.model.exists()
+    assert not (trial.folder / "checkpoint.npz").exists()
