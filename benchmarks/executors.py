@@ -25,7 +25,7 @@ from sweeper.records.events import EpochReported
 
 EXECUTORS = ("local", "ray")
 SWEEP = ("-m", "sweeper", "-m", "model=custom", "hparams=search")
-LIGHT = (str(Path(__file__).resolve().parents[1] / "tests/light/app.py"), "-m", "x=0.5", "epochs=500")
+LIGHT = (str(Path(__file__).resolve().parents[1] / "tests/light/app.py"), "-m", "x=interval(-1, 1)", "epochs=500")
 
 
 def turn(executor: str, command: tuple[str, ...], folder: Path) -> tuple[float, Path]:

@@ -45,18 +45,22 @@ def on_cluster(nodes):
 
 def slots(process):
     """Those that live, also on nodes of a cluster that this process has begun; one may end while it is asked."""
-    nodes = [child for child in psutil.Process().children() if child.name() == "raylet"]
-    found = []
-    for one in (psutil.Process(process.pid), *nodes):
-        with suppress(psutil.NoSuchProcess):
-            found += [child for child in one.children(recursive=True) if is_slot(child)]
-    return found
+    nodes = [child for child in psutil.Process().children() if "raylet" in told(child)]
+    return [slot for one in (psutil.Process(process.pid), *nodes) for slot in below(one, "spawn_main")]
 
 
-def is_slot(process):
+def below(process, word):
+    """The processes that it has begun, and they, with that word in their command; one may end while it is asked."""
     with suppress(psutil.NoSuchProcess):
-        return "spawn_main" in " ".join(process.cmdline())
-    return False
+        return [child for child in process.children(recursive=True) if word in told(child)]
+    return []
+
+
+def told(process):
+    """Its command; nothing of one that has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline())
+    return ""
 
 
 def lives(process):

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,25 +18,33 @@ import psutil
 import pytest
 
 from sweeper.records.events import EpochReported, TrialEnded, TrialStarted
+from sweeper.training import checkpoint
 
-from ..watched import X, events, is_slot, lives, on_cluster, slots, study, trials, until
+from ..watched import X, below, events, lives, on_cluster, slots, study, told, trials, until
 
 pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: python -m pip install 'sweeper[ray]'")
 
+SLOT, RAYLET = "spawn_main", "raylet/raylet "  # what their commands have
 PLAIN = (X, "hydra/sweeper/pruner=none")
 
 
 @pytest.fixture
 def another(nodes):
-    """A second node of two CPUs, as its raylet; gone afterwards."""
-    node = nodes.add_node(num_cpus=2)
-    yield psutil.Process(node.all_processes["raylet"][0].process.pid)
-    nodes.remove_node(node, allow_graceful=False)
+    """Adds a node and gives its raylet; gone afterwards."""
+    added = []
+
+    def add(**resources):
+        added.append(nodes.add_node(**resources))
+        return psutil.Process(added[-1].all_processes["raylet"][0].process.pid)
+
+    yield add
+    for node in added:
+        nodes.remove_node(node, allow_graceful=False)
 
 
 def kill_all(process):
     """With kill -9, as a machine dies that loses its power."""
-    for one in (process, *process.children(recursive=True)):
+    for one in (*below(process, ""), process):
         with suppress(psutil.NoSuchProcess):
             one.kill()
 
@@ -50,10 +59,11 @@ def assert_each_is_told_once(n_trials):
 
 def test_a_node_killed_in_the_middle_loses_no_trial_and_uses_up_no_retry(start, nodes, another):
     few = ("hydra.sweeper.n_trials=12", "hydra.sweeper.n_jobs=4", "hydra.sweeper.max_retries=0", "pause=0.5")
+    raylet = another(num_cpus=2)
     process = start(*on_cluster(nodes), *PLAIN, *few)
-    until(lambda: [slot for slot in another.children(recursive=True) if is_slot(slot)])
+    until(lambda: below(raylet, SLOT))
     until(lambda: len({event.trial for event in events() if isinstance(event, EpochReported)}) >= 4)
-    kill_all(another)
+    kill_all(raylet)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, out + err
     assert_each_is_told_once(12)
@@ -64,16 +74,15 @@ def test_a_node_killed_in_the_middle_loses_no_trial_and_uses_up_no_retry(start, 
 
 
 @pytest.mark.slow
-def test_a_node_that_joins_gets_trials_where_no_number_of_slots_is_given(start, nodes):
+def test_a_node_that_joins_gets_trials_and_one_that_leaves_costs_none(start, nodes, another):
     process = start(*on_cluster(nodes), *PLAIN, "hydra.sweeper.n_jobs=null", "hydra.sweeper.n_trials=40", "pause=0.3")
     until(lambda: any(isinstance(event, TrialStarted) for event in events()))
     assert len(slots(process)) <= 2
-    node = nodes.add_node(num_cpus=1)
-    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
-    until(lambda: [slot for slot in raylet.children(recursive=True) if is_slot(slot)])
+    raylet = another(num_cpus=1)
+    until(lambda: below(raylet, SLOT))
     until(lambda: process.poll() is not None or _running() == 3)
     assert process.poll() is None
-    nodes.remove_node(node, allow_graceful=False)
+    kill_all(raylet)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, out + err
     assert_each_is_told_once(40)
@@ -88,8 +97,7 @@ def left_by(process):
     """What a sweep has begun, on a cluster of its own. Not two agents of Ray's, which after a kill -9 look for what has
     ended with it for a minute more.
     """
-    found = psutil.Process(process.pid).children(recursive=True)
-    return [one for one in found if "Agent" not in " ".join(one.cmdline())]
+    return [one for one in below(psutil.Process(process.pid), "") if "Agent" not in told(one)]
 
 
 OWN = "hydra/sweeper/executor=ray"
@@ -99,8 +107,8 @@ def test_a_cluster_of_this_machine_ends_with_a_killed_coordinator(start):
     process = start(OWN, X, "pause=5")
     until(lambda: any(isinstance(event, TrialStarted) for event in events()))
     left = left_by(process)
-    assert [one for one in left if one.name() == "raylet"]
-    assert [one for one in left if is_slot(one)]
+    assert [one for one in left if RAYLET in told(one)]
+    assert [one for one in left if SLOT in told(one)]
     process.kill()
     until(lambda: not any(lives(one) for one in left))
 
@@ -221,15 +229,15 @@ def far(nodes, tmp_path):
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     hidden = ["unshare", "--mount", "--propagation", "private", "bash", "-c", 'mount -t tmpfs tmpfs "$0" && exec "$@"']
     own = os.environ | {"SWEEPER_CACHE": str(tmp_path / "cache")}  # there, too
-    node = subprocess.Popen([*hidden, tmp_path, sys.executable, "-c", NODE, cluster.address], env=own, cwd="/")
-    until(lambda: node.poll() is not None or cluster.global_state.cluster_resources().get("CPU"))
-    if node.poll() is not None:
+    node = psutil.Popen([*hidden, tmp_path, sys.executable, "-c", NODE, cluster.address], env=own, cwd="/")
+    try:
+        until(lambda: node.poll() is not None or cluster.global_state.cluster_resources().get("CPU"))
+        if node.poll() is not None:
+            pytest.skip("only root can give a process another view of the disk")
+        yield cluster
+    finally:
+        kill_all(node)
         cluster.shutdown()
-        pytest.skip("only root can give a process another view of the disk")
-    yield cluster
-    kill_all(psutil.Process(node.pid))
-    node.wait()
-    cluster.shutdown()
 
 
 @pytest.mark.slow
@@ -266,7 +274,7 @@ GROWING = {  # Ray's own autoscaler, with nodes of this machine instead of a clo
         "disable_launch_config_check": True,
     },
     "available_node_types": {
-        "head": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+        "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
         "worker": {
             "resources": {"CPU": 1, "object_store_memory": 150 * 2**20},
             "node_config": {},
@@ -274,12 +282,14 @@ GROWING = {  # Ray's own autoscaler, with nodes of this machine instead of a clo
             "max_workers": 2,
         },
     },
-    "head_node_type": "head",
+    "head_node_type": "ray.head.default",
     "auth": {},
     "upscaling_speed": 1.0,
     "idle_timeout_minutes": 0.05,
     "docker": {},
     "file_mounts": {},
+    "cluster_synced_files": [],
+    "file_mounts_sync_continuously": False,
 }
 GROWING |= {f"{who}_commands": [] for who in ("initialization", "setup", "head_setup", "worker_setup")}
 GROWING |= {f"{who}_start_ray_commands": [] for who in ("head", "worker")}
@@ -287,7 +297,7 @@ GROWING |= {f"{who}_start_ray_commands": [] for who in ("head", "worker")}
 
 @pytest.fixture
 def growing(nodes, tmp_path):
-    """The process of a head that adds nodes when somebody waits for one, and takes away those that have nothing to do."""
+    """The process of a head that adds nodes when somebody waits, and takes away those that have nothing to do."""
     with socket.socket() as port:
         if port.connect_ex(("127.0.0.1", 6379)) == 0:
             pytest.skip("port 6379, where the nodes of this provider look for their head, is taken")
@@ -297,10 +307,12 @@ def growing(nodes, tmp_path):
     more = ["--include-dashboard=false", f"--autoscaling-config={tmp_path / 'growing.json'}"]
     with open(tmp_path / "head.log", "w") as log:
         head = psutil.Popen([*begin, *more], env=own, stdout=log, stderr=subprocess.STDOUT)
-    until(lambda: "started" in (tmp_path / "head.log").read_text() or head.poll() is not None)
-    assert head.poll() is None, (tmp_path / "head.log").read_text()
-    yield head
-    kill_all(head)
+    try:
+        until(lambda: "started" in (tmp_path / "head.log").read_text() or head.poll() is not None)
+        assert head.poll() is None, (tmp_path / "head.log").read_text()
+        yield head
+    finally:
+        kill_all(head)
 
 
 @pytest.mark.slow
@@ -310,7 +322,7 @@ def test_an_autoscaling_cluster_grows_and_shrinks_under_a_sweep(start, growing):
     process = start(OWN, address, "pause=0.02,20", *few)  # one is done at once, the other one after a minute
 
     def workers():
-        return len([one for one in growing.children(recursive=True) if one.name() == "raylet"]) - 1
+        return len(below(growing, RAYLET)) - 1  # the head has one, too
 
     assert workers() == 0
     until(lambda: workers() == 2)
@@ -323,40 +335,40 @@ def test_an_autoscaling_cluster_grows_and_shrinks_under_a_sweep(start, growing):
     until(lambda: workers() == 0)
 
 
-def test_slots_share_a_card(start, nodes):
-    node = nodes.add_node(num_cpus=2, num_gpus=1)  # Ray counts what it is told that there is
+def test_slots_share_a_card(start, nodes, another):
+    another(num_cpus=2, num_gpus=1)  # Ray counts what it is told that there is
     process = start(*on_cluster(nodes), X, "hydra.sweeper.executor.gpus=0.5", "hydra.sweeper.n_jobs=2", "pause=20")
     until(lambda: len([event for event in events() if isinstance(event, TrialStarted)]) == 2)
     seen = [slot.environ() for slot in slots(process)]
     process.kill()
     process.wait()
-    nodes.remove_node(node, allow_graceful=False)
     assert [own["CUDA_VISIBLE_DEVICES"] for own in seen] == ["0", "0"]
 
 
 @pytest.mark.slow
-def test_a_trial_goes_on_after_its_last_epoch_in_a_slot_that_has_other_files(start, nodes):
+def test_a_trial_goes_on_from_its_checkpoint_in_a_slot_that_has_none_of_its_files(start, nodes):
+    far = (*on_cluster(nodes), "hydra.sweeper.executor.share_files=false", "hydra.sweeper.n_jobs=1")
     real = (
         "hparams=search",
         "hydra.sweep.dir=sweep",
         "trainer.epochs=8",
         "trainer.checkpoint=0",
-        "hydra.sweeper.test=false",
+        "hydra.sweeper.n_trials=1",
     )
-    one = ("hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1", "hydra.sweeper.executor.share_files=false")
-    process = start(*on_cluster(nodes), *real, *one, "tracking.experiment=far", program=("-m", "sweeper"))
-
-    def epochs():
-        return [event.epoch for event in events() if isinstance(event, EpochReported)]
-
-    until(lambda: len(epochs()) >= 3, 300)
-    nodes_of = [child for child in psutil.Process().children() if child.name() == "raylet"]
-    (actor,) = (one for raylet in nodes_of for one in raylet.children() if "RaySlot" in " ".join(one.cmdline()))
-    kill_all(actor)
+    more = ("tracking.experiment=far", "hydra.sweeper.test=false")
+    process = start(*far, *real, *more, program=("-m", "sweeper"))
+    until(lambda: len([event for event in events() if isinstance(event, EpochReported)]) >= 3, 300)
+    process.kill()
+    process.wait()
+    kept = checkpoint.read(Path("sweep/0"))
+    assert kept is not None, "it came with a report"
+    checkpoint.write(Path("sweep/0"), replace(kept, curve=[kept.curve[0] | {"val_accuracy": 0.125}, *kept.curve[1:]]))
+    process = start(*far, *real, *more, "hydra.sweeper.resume=sweep", program=("-m", "sweeper"))
     out, err = process.communicate(timeout=400)
     assert process.returncode == 0, out + err
-    assert epochs() == list(range(1, 9)), "no epoch twice"
     (trial,) = trials()
-    assert trial.attempt == 1
+    assert (trial.attempt, trial.state) == (1, "FINISHED")
+    assert [epoch for epoch, *_ in trial.curve] == list(range(1, 9))
+    assert trial.curve[0][1] == 0.125, "what is told of an epoch that was not trained again"
     assert trial.model.exists()
     assert not (trial.folder / "checkpoint.npz").exists()
