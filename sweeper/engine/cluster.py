@@ -133,14 +133,16 @@ def _sigterm_kept() -> Iterator[None]:
 
 
 def _own() -> dict[str, str]:
-    """The environment in which a cluster of this machine begins: it listens on 127.0.0.1 only, and obeys nobody else.
+    """The environment in which a cluster of this machine begins: it listens on 127.0.0.1 only, obeys nobody else, and
+    reports its use to nobody.
 
-    By itself Ray would listen everywhere, and keep its token in the home folder. What it reads when it is imported is
+    By itself Ray would listen everywhere, keep its token in the home folder, and tell its makers of its use. What it reads when it is imported is
     left to whoever has imported it already, or has chosen otherwise.
     """
+    quiet = {} if "RAY_USAGE_STATS_ENABLED" in os.environ else {"RAY_USAGE_STATS_ENABLED": "0"}
     if "ray" in sys.modules or "RAY_AUTH_MODE" in os.environ:
-        return {}
-    return {_NO_CLUSTERS: "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        return quiet
+    return quiet | {_NO_CLUSTERS: "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
 def cores(need: Need, slots: int | None) -> int:

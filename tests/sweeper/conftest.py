@@ -108,8 +108,9 @@ def executor(request) -> str:
 def nodes():
     """A Ray cluster with a node of two CPUs, to which a test may add others.
 
-    It listens on 127.0.0.1 only, and obeys who has a token that is nowhere on the disk.
+    It listens on 127.0.0.1 only, obeys who has a token that is nowhere on the disk, and tells nobody of its use.
     """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "5" * 64}
     utils = pytest.importorskip("ray.cluster_utils", reason="needs Ray: python -m pip install 'sweeper[ray]'")
     cluster = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
