@@ -136,8 +136,8 @@ def _own() -> dict[str, str]:
     """The environment in which a cluster of this machine begins: it listens on 127.0.0.1 only, obeys nobody else, and
     reports its use to nobody.
 
-    By itself Ray would listen everywhere, keep its token in the home folder, and tell its makers of its use. What it reads when it is imported is
-    left to whoever has imported it already, or has chosen otherwise.
+    By itself Ray would listen everywhere, keep its token in the home folder, and tell its makers of its use. What it
+    reads when it is imported is left to whoever has imported it already, or has chosen otherwise.
     """
     quiet = {} if "RAY_USAGE_STATS_ENABLED" in os.environ else {"RAY_USAGE_STATS_ENABLED": "0"}
     if "ray" in sys.modules or "RAY_AUTH_MODE" in os.environ:
