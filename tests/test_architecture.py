@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = {"tensorflow", "keras", "optuna", "mlflow", "pandas", "sklearn", "cv2"}
+HEAVY = {"tensorflow", "keras", "optuna", "mlflow", "pandas", "sklearn", "cv2", "ray"}
 ZOO = sorted([*ROOT.glob("models/*.py"), *ROOT.glob("datasets/*.py")])
 ENGINE = sorted(ROOT.glob("sweeper/**/*.py"))
 

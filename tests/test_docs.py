@@ -43,6 +43,10 @@ NOT_TYPED = {  # how a command begins: why
     "POSTGRES_PASSWORD=… docker compose": "Docker may not be there; what it is given is looked at below",
     "sudo ": "it changes the machine",
     "PGPASSWORD=… MLFLOW_BACKEND_STORE_URI=": "a server: sharing/test_mlflow_server.py starts it",
+    "python -m sweeper -m hparams=search hydra/sweeper/executor=ray hydra.sweeper.executor.address=auto": (
+        "a cluster: engine/test_ray.py begins one"
+    ),
+    "ray st": "clusters, of this and other machines",
     "python -m sweeper plan": "a minute or two on two free cores: commands/test_plan.py",
 }
 SHORT = "dataset.train_size=100 trainer.epochs=1 hydra.sweeper.n_trials=2"  # behind each command that trains

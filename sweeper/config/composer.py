@@ -8,15 +8,30 @@ lacks one, or refuses an override, Hydra composes the whole as ever and tells wh
 
 from __future__ import annotations
 
+import copy
 import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cloudpickle
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict
+
+
+def relocated(loader: ConfigLoader, moved: Mapping[str, str]) -> ConfigLoader:
+    """One that finds the files of folders that lie elsewhere now. moved: where each was -> where it is."""
+    if not moved:
+        return loader
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+
+    search = copy.deepcopy(loader.get_search_path())
+    for element in search.get_path():
+        for before, now in moved.items():
+            if element.path.startswith((f"file://{before}/", f"{before}/")):
+                element.path = element.path.replace(before, now, 1)
+    return ConfigLoaderImpl(search)
 
 
 class Composer:

@@ -19,6 +19,7 @@ from sweeper.engine.outcome import Outcome
 from sweeper.engine.stopping import Stopping
 from sweeper.engine.waiting import Waiting
 from sweeper.evolution.population import Population
+from sweeper.records import lineage
 from sweeper.records.events import EpochReported, Event, TrialEnded, TrialStarted
 from sweeper.records.record import Trial
 from sweeper.records.states import OPEN
@@ -203,7 +204,8 @@ class Coordinator:
         self._running[slot] = replace(attempt, heard_at=self._now())
         self._announce(attempt)
         trial, subdir = attempt.proposal, str(Path(self._within, attempt.subdir))
-        self._executor.submit(slot, TrialJob(trial.number, trial.overrides, subdir, trial.test))
+        goes_on_from = lineage.read_by(trial.params)
+        self._executor.submit(slot, TrialJob(trial.number, trial.overrides, subdir, trial.test, goes_on_from))
 
     def _announce(self, attempt: _Attempt) -> None:
         trial = attempt.proposal

@@ -16,6 +16,8 @@ class TrialJob:
     overrides: list[str]
     subdir: str  # of the sweep's folder
     test: bool = False  # of a confirmation: it is judged on the test data too
+    reads: tuple[str, ...] = ()  # other folders of the sweep's: the state of a population that it goes on from
+    shipped: dict[str, str] = field(default_factory=dict)  # data sets that its machine was sent; see `cache.SHIPPED`
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ Message = Ready | Queued | Reported | Done | Raised | Died
 
 
 class Executor(Protocol):
-    slots: int
+    slots: int | None  # None: a cluster has not told yet how many it holds
 
     def start(self, work: bytes, log_folder: str) -> None:
         """Brings the slots up and returns at once; each says Ready. `work`: a pickled `slot.Work`."""

@@ -77,7 +77,7 @@ class Recorder:
         folder: Path,
         started: SweepStarted,
         *,
-        slots: int,
+        slots: int | None,
         keep: int,
         tracking: Tracking,
         earlier: record.Sweep | None = None,

@@ -6,6 +6,7 @@ import gc
 import importlib
 import inspect
 import io
+import json
 import marshal
 import multiprocessing
 import os
@@ -28,13 +29,14 @@ from hydra.core.utils import run_job
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict, read_write
 
-from sweeper.config.composer import Composer
+from sweeper.config.composer import Composer, relocated
 from sweeper.engine import mishap
 from sweeper.engine.executor import Call, Done, Raised, Ready, Reported, TrialJob
 from sweeper.errors import SweeperError
 from sweeper.records import states
 from sweeper.records.events import Metrics, Report
 from sweeper.secret import hide_in_output, without_credentials
+from sweeper.training import cache
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,19 @@ class _Pickler(cloudpickle.Pickler):
     )
 
 
-def main(number: int, connection: Connection, log: str, environment: Mapping[str, str], preload: Sequence[str]) -> None:
-    """The process of slot `number`, until it is sent None. Whatever is printed in it goes to the file `log`."""
-    trials = _Trials(begin(connection, log, environment, preload))
+def main(
+    number: int,
+    moved: Mapping[str, str],
+    connection: Connection,
+    log: str,
+    environment: Mapping[str, str],
+    preload: Sequence[str],
+) -> None:
+    """The process of slot `number`, until it is sent None. Whatever is printed in it goes to the file `log`.
+
+    moved: folders that lie elsewhere on this machine than on the coordinator's, with where: the sweep's, the project's.
+    """
+    trials = _Trials(begin(connection, log, environment, preload), moved)
     connection.send(Ready(number))
     while (job := connection.recv()) is not None:
         connection.send(_run(number, job, trials, connection, log))
@@ -96,6 +108,7 @@ def _run(number: int, job: TrialJob | Call, trials: _Trials, connection: Connect
         if isinstance(job, Call):
             job.function(*job.arguments)
             return Done(number, ())
+        os.environ[cache.SHIPPED] = json.dumps(job.shipped)
         result = trials.run(job, report)
         facts = _facts(getattr(result, "facts", {}))
         return Done(number, _values(result), facts | {key: last[key] for key in last if key not in facts})
@@ -107,14 +120,14 @@ def _run(number: int, job: TrialJob | Call, trials: _Trials, connection: Connect
 class _Trials:
     """Those that this process trains, and what it keeps from one to the next."""
 
-    def __init__(self, work: Work):
-        self._work = work
+    def __init__(self, work: Work, moved: Mapping[str, str]):
+        self._work, self._moved = work, moved
         self._kept: dict[str, Any] = {}  # by the task
 
     @cached_property
     def _composer(self) -> Composer:
         """At the first trial: there are slots that only run functions."""
-        return Composer(self._work.context.config_loader, self._work.config)
+        return Composer(relocated(self._work.context.config_loader, self._moved), self._work.config)
 
     def run(self, job: TrialJob, report: Report) -> Any:
         """The task gets a report, and what it kept before, if it has parameters of these names.
@@ -124,7 +137,8 @@ class _Trials:
         config = self._composer.compose(job.overrides)
         with read_write(config.hydra), open_dict(config.hydra):
             config.hydra.job.id = config.hydra.job.num = job.number
-            config.hydra.sweep.dir = self._work.config.hydra.sweep.dir  # not a new one for the present second
+            ours = self._work.config.hydra.sweep.dir  # not a new one for the present second
+            config.hydra.sweep.dir = self._moved.get(ours, ours)
             config.hydra.sweep.subdir = job.subdir
         offered = {"report": report, "kept": self._kept} | ({"test": True} if job.test else {})
         wanted = inspect.signature(self._work.task).parameters

@@ -65,3 +65,9 @@ def ancestors(trials: Iterable[Trial], trial: Trial) -> list[Trial]:
 def state(sweep: Path, member: int, segment: int) -> Path:
     """The folder of what that segment of the member ended in. sweep: its folder."""
     return sweep / FOLDER / f"{member}-{segment}"
+
+
+def read_by(params: Mapping[str, Any]) -> tuple[str, ...]:
+    """The folders of states, in the sweep's, that a trial with these params goes on from."""
+    place = of(params)
+    return (str(state(Path(), *place.before)),) if place and place.before else ()

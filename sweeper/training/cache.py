@@ -23,8 +23,10 @@ from sweeper.data import Dataset, Split
 
 VERSION = 2  # of what lies in an entry
 LIMIT = 8e9  # bytes; beyond them the entries that were not used for longest are removed
+SHIPPED = "SWEEPER_SHIPPED"  # of the environment: digests of keys -> entries, where the files lie on another machine
 SPLITS = ("train", "validation", "test")
 NAMES = "*-" + "[0-9a-f]" * 16  # of entries; the user may keep other things in the folder, a uv.lock or a dataset.json
+_FIELDS = "dataset.json"  # in an entry: the fields that are no arrays
 PLAIN = tuple(field.name for field in fields(Dataset) if field.name not in SPLITS)
 
 _log = logging.getLogger(__name__)
@@ -38,26 +40,58 @@ def load(keys: Mapping[str, Any], make: Callable[[], Any], folder: Path) -> Any:
     one of them changes.
     A folder that cannot be written costs a warning and nothing else.
     """
-    entry = folder / f"{keys['_target_'].split('.')[-2:][0]}-{_fingerprint(keys)}"
-    found = _read(entry)
+    there = entry(keys, folder)
+    found = _read(there)
     if found:
         return found
     with ExitStack() as stack:
         try:
-            stack.enter_context(_locked(entry))
+            stack.enter_context(_locked(there))
         except OSError as error:
             return _uncached(make(), folder, error)
-        found = _read(entry)  # made by another process while this one waited
+        found = _read(there)  # made by another process while this one waited
         made = found or make()
         if found or not isinstance(made, Dataset):
             return made
         try:
-            _write(made, entry)
+            _write(made, there)
         except (OSError, TypeError, ValueError) as error:  # no space; a field that JSON does not know
             return _uncached(made, folder, error)
         with suppress(OSError):  # another process evicts at the same moment
-            _evict(folder, entry)
-    return _read(entry) or made
+            _evict(folder, there)
+    return _read(there) or made
+
+
+def entry(keys: Mapping[str, Any], folder: Path) -> Path:
+    """Where `load` keeps what it made of these keys."""
+    shipped = json.loads(os.environ.get(SHIPPED, "{}")).get(digest(keys))
+    return folder / (shipped or f"{keys['_target_'].split('.')[-2:][0]}-{_fingerprint(keys)}")
+
+
+def digest(keys: Mapping[str, Any]) -> str:
+    """Of the keys alone, whatever the files hold that they name."""
+    return hashlib.sha256(_text(keys)).hexdigest()[:16]
+
+
+def holds(entry: Path) -> bool:
+    return (entry / _FIELDS).is_file()
+
+
+def put(entry: Path, files: Callable[[], Mapping[str, np.ndarray]]) -> None:
+    """Writes an entry that another machine has made, unless it is there. files: its bytes by name, asked for if needed.
+
+    Raises: OSError if the folder does not take it.
+    """
+    if holds(entry):
+        return
+    with _locked(entry):
+        if holds(entry):  # written by another process while this one waited
+            return
+        with _new(entry) as new:
+            for name, content in files().items():
+                content.tofile(new / name)
+        with suppress(OSError):  # another process evicts at the same moment
+            _evict(entry.parent, entry)
 
 
 def _uncached(made: Any, folder: Path, error: Exception) -> Any:
@@ -68,14 +102,18 @@ def _uncached(made: Any, folder: Path, error: Exception) -> Any:
 
 def _fingerprint(keys: Mapping[str, Any]) -> str:
     """16 hexadecimal digits that change with anything that the data set is made from; never an error."""
-    digest = hashlib.sha256(json.dumps([VERSION, dict(keys)], sort_keys=True, default=str).encode())
+    made = hashlib.sha256(_text(keys))
     for target in (keys["_target_"], f"{Dataset.__module__}.Dataset"):
-        digest.update(_source(target))
+        made.update(_source(target))
     for text in _texts(dict(keys)):
         if os.path.exists(text):
             for line in _files(os.path.abspath(text), {}):
-                digest.update(line.encode(errors="surrogateescape"))
-    return digest.hexdigest()[:16]
+                made.update(line.encode(errors="surrogateescape"))
+    return made.hexdigest()[:16]
+
+
+def _text(keys: Mapping[str, Any]) -> bytes:
+    return json.dumps([VERSION, dict(keys)], sort_keys=True, default=str).encode()
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -156,7 +194,7 @@ def _is_at(path: Path, file: IO) -> bool:
 def _read(entry: Path) -> Dataset | None:
     """None if there is no such entry, a damaged one, or one with the fields of another version."""
     try:
-        plain = json.loads((entry / "dataset.json").read_text(encoding="utf-8"))
+        plain = json.loads((entry / _FIELDS).read_text(encoding="utf-8"))
         splits = {name: _read_split(entry, name) for name in SPLITS}
         lists_are_tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
         found = Dataset(**splits, **lists_are_tuples)
@@ -174,15 +212,21 @@ def _read_split(entry: Path, name: str) -> Split:
 
 
 def _write(data: Dataset, entry: Path) -> None:
-    """All of it or nothing."""
-    with tempfile.TemporaryDirectory(prefix=f".{entry.name}-", dir=entry.parent) as scratch:
-        new = Path(scratch) / "new"
-        new.mkdir()
+    with _new(entry) as new:
         for name in SPLITS:
             np.save(new / f"{name}.images.npy", getattr(data, name).images)
             np.save(new / f"{name}.labels.npy", getattr(data, name).labels)
         plain = {name: getattr(data, name) for name in PLAIN}
-        (new / "dataset.json").write_text(json.dumps(plain), encoding="utf-8")
+        (new / _FIELDS).write_text(json.dumps(plain), encoding="utf-8")
+
+
+@contextmanager
+def _new(entry: Path) -> Iterator[Path]:
+    """A folder that becomes the entry once all is in it: all of it or nothing."""
+    with tempfile.TemporaryDirectory(prefix=f".{entry.name}-", dir=entry.parent) as scratch:
+        new = Path(scratch) / "new"
+        new.mkdir()
+        yield new
         shutil.rmtree(entry, ignore_errors=True)  # a damaged one
         new.rename(entry)
 
@@ -192,7 +236,7 @@ def _evict(folder: Path, kept: Path) -> None:
     for lock in folder.glob(f"{NAMES}.lock"):
         with suppress(OSError), _locked(lock.with_suffix(""), wait=False):
             pass  # nobody was there: its lock file was left behind, and goes with all that lay beside it
-    entries = [file.parent for file in folder.glob(f"{NAMES}/dataset.json")]
+    entries = [file.parent for file in folder.glob(f"{NAMES}/{_FIELDS}")]
     size = 0
     for entry in sorted(entries, key=lambda entry: -entry.stat().st_mtime):
         size += sum(file.stat().st_size for file in entry.iterdir())

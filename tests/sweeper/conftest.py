@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from sweeper.records.journal import Journal
 
 from .postgresql import Server
 from .terminal import Terminal
-from .watched import APP
+from .watched import APP, on_cluster
 
 
 @pytest.fixture(scope="session")
@@ -99,12 +100,33 @@ def write_run_ids() -> Callable[..., None]:
 
 
 @pytest.fixture
-def start(project):
+def executor(request) -> str:
+    """What runs the trials of `start` and `sweep`; see `watched.EACH_EXECUTOR`."""
+    return getattr(request, "param", "local")
+
+
+@pytest.fixture(scope="session")
+def nodes():
+    """A Ray cluster with a node of two CPUs, to which a test may add others.
+
+    It listens on 127.0.0.1 only, obeys who has a token that is nowhere on the disk, and tells nobody of its use.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "5" * 64}
+    utils = pytest.importorskip("ray.cluster_utils", reason="needs Ray: python -m pip install 'sweeper[ray]'")
+    cluster = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    yield cluster
+    cluster.shutdown()
+
+
+@pytest.fixture
+def start(project, executor, request):
     """Starts a sweep, of the light task unless said, in the folder of the test; it is gone afterwards."""
     started = []
+    chosen = on_cluster(request.getfixturevalue("nodes")) if executor == "ray" else ()
 
     def start(*arguments, program=(str(APP),)):
-        command = [sys.executable, *program, "-m", *arguments]
+        command = [sys.executable, *program, "-m", *chosen, *arguments]
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
         return started[-1]
 

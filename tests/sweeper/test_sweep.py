@@ -11,9 +11,10 @@ import yaml
 from sweeper.records import journal, record
 from sweeper.records.events import EpochReported, TrialEnded, TrialStarted
 
-from .watched import ONE_SLOT, X, events, lives, slots, study, trials, until
+from .watched import EACH_EXECUTOR, ONE_SLOT, X, events, lives, slots, study, trials, until
 
 
+@EACH_EXECUTOR
 def test_every_trial_is_told_once_to_journal_and_study(sweep):
     code, output = sweep(X, "hydra/sweeper/pruner=none")
     assert code == 0, output
@@ -33,6 +34,7 @@ def test_a_sweep_leaves_its_results_and_names_the_next_commands(sweep):
     assert "leaderboard --sweep" in output
 
 
+@EACH_EXECUTOR
 def test_what_a_task_prints_lies_in_the_log_of_its_slot(sweep):
     _, output = sweep("x=0.125,0.25", "hydra.sweeper.n_trials=4")
     logs = "".join(path.read_text() for path in Path("sweep/slots").iterdir())
@@ -56,6 +58,7 @@ def test_the_grid_visits_every_combination_once_and_ends(sweep):
     assert visited == [(x, kind) for x in (1, 2, 3) for kind in ("flat", "round")]
 
 
+@EACH_EXECUTOR
 @pytest.mark.slow
 @pytest.mark.parametrize("pruner", ["median", "hyperband", "asha"])
 def test_every_pruner_stops_the_trials_that_fall_behind(sweep, pruner):
@@ -77,6 +80,7 @@ def test_a_free_slot_gets_work_before_the_others_are_done(sweep):
     assert min(trial.started + trial.seconds for trial in slow) > min(trial.started for trial in fast)
 
 
+@EACH_EXECUTOR
 def test_a_killed_slot_costs_one_retry_and_no_trial(start):
     process = start(X, "pause=0.5", "epochs=6", "hydra/sweeper/pruner=none", "hydra.sweeper.n_trials=3", ONE_SLOT)
     until(lambda: any(isinstance(event, EpochReported) for event in events()))
@@ -101,6 +105,7 @@ def test_a_trial_that_kills_its_process_again_and_again_fails(sweep):
     assert "lost 3 times (exit code 7" in states["exit"][1]
 
 
+@EACH_EXECUTOR
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_sweep_ends_with_everything_told_and_no_process_left(start, number):
     process = start(X, "pause=0.3", "hydra.sweeper.n_trials=100")
@@ -118,6 +123,7 @@ def test_an_interrupted_sweep_ends_with_everything_told_and_no_process_left(star
     until(lambda: not any(lives(slot) for slot in before))
 
 
+@EACH_EXECUTOR
 def test_slots_die_with_a_killed_coordinator(start):
     process = start(X, "pause=5")
     until(lambda: any(isinstance(event, TrialStarted) for event in events()))
@@ -127,6 +133,7 @@ def test_slots_die_with_a_killed_coordinator(start):
     until(lambda: not any(lives(slot) for slot in left))
 
 
+@EACH_EXECUTOR
 def test_three_trials_failing_alike_from_the_start_stop_the_sweep_and_show_why(sweep):
     code, output = sweep(X, "fail=always", "hydra.sweeper.max_failure_rate=1")
     assert code == 1
@@ -146,6 +153,7 @@ def test_too_many_failures_end_the_sweep_with_its_results_written(sweep):
     assert Path("sweep/leaderboard.csv").exists()
 
 
+@EACH_EXECUTOR
 @pytest.mark.slow
 def test_a_slot_is_replaced_after_so_many_trials(start):
     process = start(X, "hydra.sweeper.executor.recycle_after=2", ONE_SLOT, "pause=0.1")
@@ -210,6 +218,7 @@ def test_an_objective_that_no_training_of_ours_measures_is_refused_before_the_sw
     assert not Path("sweep").exists()
 
 
+@EACH_EXECUTOR
 @pytest.mark.slow
 def test_a_dead_slot_is_noticed_though_its_child_holds_the_connection(sweep):
     code, output = sweep("fail=never,orphan", "hydra/sweeper/sampler=grid", "hydra.sweeper.max_failure_rate=0.5")

@@ -7,6 +7,7 @@ from pathlib import Path
 import mlflow
 import optuna
 import psutil
+import pytest
 from optuna.storages.journal import JournalFileBackend
 
 from sweeper.records import journal, record
@@ -14,6 +15,8 @@ from sweeper.records import journal, record
 APP = Path(__file__).resolve().parents[1] / "light" / "app.py"
 X = "x=interval(-1, 1)"
 ONE_SLOT = "hydra.sweeper.n_jobs=1"
+EACH_EXECUTOR = pytest.mark.parametrize("executor", ["local", "ray"], indirect=True)  # one contract for all
+SLOWLY = pytest.mark.parametrize("executor", ["local", pytest.param("ray", marks=pytest.mark.slow)], indirect=True)
 
 
 def events(folder="sweep"):
@@ -35,14 +38,29 @@ def mlflow_client():
     return mlflow.MlflowClient(f"sqlite:///{Path('mlflow.db').absolute()}")
 
 
+def on_cluster(nodes):
+    """What is typed for a sweep on it."""
+    return "hydra/sweeper/executor=ray", f"hydra.sweeper.executor.address={nodes.address}"
+
+
 def slots(process):
-    """Those that live; one may end while it is asked."""
-    found = []
-    for child in psutil.Process(process.pid).children():
-        with suppress(psutil.NoSuchProcess):
-            if "spawn_main" in " ".join(child.cmdline()):
-                found.append(child)
-    return found
+    """Those that live, also on nodes of a cluster that this process has begun; one may end while it is asked."""
+    nodes = [child for child in psutil.Process().children() if "raylet" in told(child)]
+    return [slot for one in (psutil.Process(process.pid), *nodes) for slot in below(one, "spawn_main")]
+
+
+def below(process, word):
+    """The processes that it has begun, and they, with that word in their command; one may end while it is asked."""
+    with suppress(psutil.NoSuchProcess):
+        return [child for child in process.children(recursive=True) if word in told(child)]
+    return []
+
+
+def told(process):
+    """Its command; nothing of one that has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline())
+    return ""
 
 
 def lives(process):

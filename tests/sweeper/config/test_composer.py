@@ -1,6 +1,7 @@
 """Trials get what Hydra's own `load_sweep_config` composes, to the last flag, whatever their overrides ask for."""
 
 import os
+import shutil
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from sweeper.config.composer import Composer
+from sweeper.config.composer import Composer, relocated
 
 FILES = {
     "config": """
@@ -200,3 +201,21 @@ def test_without_a_private_part_of_hydra_hydra_composes(composed, monkeypatch):
     composer, hydras = composed
     monkeypatch.setattr(Composer, "_chooses", lambda *_: composer._loader.no_such_part())
     assert anatomy(composer.compose(["seed=1"])) == anatomy(hydras(["seed=1"]))
+
+
+def test_files_that_lie_elsewhere_than_where_the_sweep_began_are_found(tmp_path):
+    project, there = tmp_path / "project", tmp_path / "node" / "copy"
+    (project / "conf" / "model").mkdir(parents=True)
+    (project / "conf" / "config.yaml").write_text("{defaults: [_self_, {model: small}], seed: 0}")
+    (project / "conf" / "model" / "small.yaml").write_text("size: 1")
+    (project / "conf" / "model" / "large.yaml").write_text("size: 9")
+    with initialize_config_dir(str(project / "conf"), version_base="1.3"):
+        hydra = GlobalHydra.instance().hydra
+        sweep = hydra.compose_config("config", [], RunMode.MULTIRUN, with_log_configuration=False)
+        shutil.move(project, there)
+        moved = relocated(hydra.config_loader, {str(project): str(there)})
+        assert Composer(moved, sweep).compose(["model=large"]).model.size == 9
+        assert moved.get_sources()[1].path == f"{there}/conf"
+        assert relocated(hydra.config_loader, {}) is hydra.config_loader
+        with pytest.raises(Exception, match="not found"):
+            Composer(relocated(hydra.config_loader, {"/elsewhere": "/"}), sweep).compose(["model=large"])

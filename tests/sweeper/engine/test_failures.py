@@ -10,11 +10,12 @@ import pytest
 
 from sweeper.records import journal, record
 
-from ..watched import ONE_SLOT, X, events, mlflow_client, slots, study, trials, until
+from ..watched import EACH_EXECUTOR, ONE_SLOT, SLOWLY, X, events, mlflow_client, slots, study, trials, until
 
 TOLERANT = ("hydra/sweeper/sampler=grid", "hydra.sweeper.max_failure_rate=0.5", "hydra/sweeper/pruner=none")
 
 
+@EACH_EXECUTOR
 @pytest.mark.parametrize(
     ("fail", "state", "told", "reason", "more"),
     [
@@ -46,6 +47,7 @@ def test_each_failure_has_its_state_and_costs_the_others_nothing(sweep, fail, st
     assert f"1 {state.lower().replace('_', ' ')}: " in output
 
 
+@EACH_EXECUTOR
 def test_a_full_disk_ends_the_sweep_not_the_trials(sweep):
     code, output = sweep(X, "fail=full", "hydra.sweeper.max_failure_rate=1")
     assert code == 1
@@ -55,6 +57,7 @@ def test_a_full_disk_ends_the_sweep_not_the_trials(sweep):
     assert "hydra.sweeper.resume=" in output
 
 
+@EACH_EXECUTOR
 def test_a_slot_that_stands_still_is_replaced(start):
     process = start(
         X, ONE_SLOT, "hydra.sweeper.n_trials=3", "pause=0.2", "hydra.sweeper.trial_timeout=4", *TOLERANT[1:]
@@ -88,18 +91,21 @@ def test_samplers_live_with_ruined_trials(sampler):
     assert math.isfinite(learned.best_value)
 
 
-def test_no_trial_starts_after_the_timeout_and_those_that_run_end(sweep):
-    code, output = sweep(X, "pause=0.5", "hydra.sweeper.n_trials=500", "hydra.sweeper.timeout=6", *TOLERANT[1:])
+@SLOWLY
+def test_no_trial_starts_after_the_timeout_and_those_that_run_end(sweep, executor):
+    timeout = f"hydra.sweeper.timeout={6 if executor == 'local' else 20}"
+    code, output = sweep(X, "pause=0.5", "hydra.sweeper.n_trials=500", timeout, *TOLERANT[1:])
     assert code == 0, output
     assert 0 < len(trials()) < 50
     assert {trial.state for trial in trials()} == {"FINISHED"}
     ended = record.read(Path("sweep")).ended
-    assert (ended.state, ended.reason) == ("FINISHED", "hydra.sweeper.timeout=6 was reached")
+    assert (ended.state, ended.reason) == ("FINISHED", f"{timeout} was reached")
     assert "hydra.sweeper.resume=" in output
 
 
-def test_running_trials_are_stopped_in_time_for_the_deadline(sweep):
-    deadline = datetime.now() + timedelta(seconds=40)
+@SLOWLY
+def test_running_trials_are_stopped_in_time_for_the_deadline(sweep, executor):
+    deadline = datetime.now() + timedelta(seconds=40 if executor == "local" else 60)
     code, output = sweep(X, "pause=0.5", "epochs=500", f"hydra.sweeper.deadline='{deadline:%Y-%m-%dT%H:%M:%S}'")
     assert code == 0, output
     assert datetime.now() < deadline

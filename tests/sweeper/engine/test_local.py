@@ -75,7 +75,7 @@ def test_a_slot_has_the_environment_of_the_moment_it_began_in(tmp_path, folder, 
 
 def test_a_killed_fork_is_noticed_and_replaced(executor):
     heard(executor, Ready, 2)
-    victim = executor._processes[0]
+    victim = executor._supervisors[0].process
     os.kill(victim.inner.pid, signal.SIGKILL)
     (died,) = heard(executor, Died)
     assert (died.slot, died.reason, died.state) == (0, "killed by SIGKILL", "KILLED")
@@ -84,7 +84,7 @@ def test_a_killed_fork_is_noticed_and_replaced(executor):
 
 def test_the_loss_of_the_process_that_slots_are_forked_from_costs_only_them(executor, folder):
     heard(executor, Ready, 2)
-    server = psutil.Process(executor._processes[0].inner.pid).parent()
+    server = psutil.Process(executor._supervisors[0].process.inner.pid).parent()
     server.kill()
     heard(executor, Died, 2)  # nobody could tell how they ended, so they are
     for ready in heard(executor, Ready, 2):
@@ -95,7 +95,7 @@ def test_the_loss_of_the_process_that_slots_are_forked_from_costs_only_them(exec
 
 def test_ended_slots_leave_no_process(executor):
     heard(executor, Ready, 2)
-    bodies = [process.body for process in executor._processes.values()]
+    bodies = [slot.process.body for slot in executor._supervisors.values()]
     executor.close()
     assert not [body for body in bodies if body.is_running() and body.status() != psutil.STATUS_ZOMBIE]
 

@@ -12,7 +12,7 @@ import pytest
 from sweeper.records import journal, record
 from sweeper.records.events import TrialEnded, TrialStarted
 
-from ..watched import X, events, lives, mlflow_client, slots, study, trials, until
+from ..watched import EACH_EXECUTOR, X, events, lives, mlflow_client, slots, study, trials, until
 
 RESUME = "hydra.sweeper.resume=sweep"
 LIGHT = (X, "hydra/sweeper/pruner=none")
@@ -59,6 +59,7 @@ def assert_is_whole(n_trials):
     assert not [run for run in children if run.info.status == "RUNNING"]
 
 
+@EACH_EXECUTOR
 @pytest.mark.parametrize("drawing", [(), SAIL], ids=["tpe", "sail"])
 def test_a_killed_sweep_goes_on_with_what_it_had_begun(start, sweep, drawing):
     arguments = (*LIGHT, *drawing, "pause=0.2", "hydra.sweeper.n_trials=6")
@@ -77,6 +78,7 @@ def test_a_killed_sweep_goes_on_with_what_it_had_begun(start, sweep, drawing):
             assert trial.params == begun[trial.number].params
 
 
+@EACH_EXECUTOR
 def test_a_stopped_sweep_goes_on_and_may_grow(start, sweep):
     process = start(*LIGHT, "pause=0.2", "hydra.sweeper.n_trials=4")
     until(has_ended(1))
@@ -231,6 +233,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
+@EACH_EXECUTOR
 def test_a_full_disk_loses_nothing_that_was_told_and_the_sweep_goes_on_with_more(sweep, small_disk):
     place, remount = small_disk
     arguments = (*LIGHT, "hydra.sweeper.n_trials=40", f"hydra.sweep.dir={place}/sweep")

@@ -1,5 +1,6 @@
 """A cached data set is the loaded one, as long as nothing that it was made from has changed."""
 
+import json
 import multiprocessing
 import os
 import resource
@@ -399,3 +400,24 @@ def test_the_images_are_no_memory_of_the_process(tmp_path):
     assert data.train.images[::10].sum() > 0
     assert data.train.images.nbytes > 50e6
     assert anonymous() - before < 20e6
+
+
+def test_an_entry_of_another_machine_is_found_where_its_files_are_not(tmp_path, monkeypatch):
+    source = tmp_path / "source"
+    source.write_text("pixels")
+    keys = {"_target_": TARGET, "path": str(source)}
+    cache.load(keys, Loader(), tmp_path / "there")
+    made = cache.entry(keys, tmp_path / "there")
+    files = {file.name: np.fromfile(file, np.uint8) for file in made.iterdir()}
+    source.unlink()
+    assert cache.entry(keys, tmp_path / "there") != made, "what a machine without the files would look for"
+    asked = []
+    for _ in range(2):
+        cache.put(tmp_path / "here" / made.name, lambda: asked.append(1) or files)
+    assert len(asked) == 1
+    monkeypatch.setenv(cache.SHIPPED, json.dumps({cache.digest(keys): made.name}))
+    idle = Loader()
+    assert_same(cache.load(keys, idle, tmp_path / "here"), dataset())
+    assert idle.calls == 0
+    assert cache.load(keys | {"size": 3}, idle, tmp_path / "here") is not None
+    assert idle.calls == 1, "of other keys nothing was sent"
