@@ -15,7 +15,6 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from rich.console import Console
 
-from sweeper.cluster import launcher
 from sweeper.config import allowed, node
 from sweeper.confirmation import confirmation
 from sweeper.engine import failures, resume
@@ -42,6 +41,7 @@ from sweeper.search.settings import Settings
 from sweeper.search.source import Source
 from sweeper.search.space import Space, check
 from sweeper.search.study import Study
+from sweeper.slurm import launcher
 from sweeper.tracking import model_log, store
 from sweeper.training import objectives, size
 
@@ -229,7 +229,7 @@ def _slots(settings: Settings, launched: DictConfig, most: int) -> Executor:
     """launched: `hydra.launcher`. most: jobs side by side. Raises: ConfigError as `executor`, and for a launcher that
     cannot have them."""
     if launcher.is_queue(launched):
-        return launcher.executor(launched, settings, most, partial(executor, settings))
+        return launcher.executor(launched, settings, most)
     return executor(settings, most=most)
 
 

@@ -35,8 +35,8 @@ NOT_TYPED = {  # how a command begins: why
     ),
     "python -m sweeper -m hparams=search +evolution=pbt": "40 trainings: evolution/test_sweep.py has a smaller one",
     "python -m sweeper verify": "of two trials nothing is expected: commands/test_verify.py",
-    "python -m sweeper -m hparams=search hydra/launcher=submitit_slurm": "it needs a cluster: cluster/test_slurm.py",
-    "python tests/slurm/start.py": "it serves until Ctrl-C: cluster/test_slurm.py",
+    "python -m sweeper -m hparams=search hydra/launcher=submitit_slurm": "it needs a cluster: slurm/test_slurm.py",
+    "python tests/slurm/start.py": "it serves until Ctrl-C: slurm/test_slurm.py",
     "python -m sweeper -m hparams=search hydra.sweeper.n_trials=200 hydra.sweeper.study_name=monday": (
         "it needs servers: sharing/test_mlflow_server.py starts them"
     ),
@@ -44,7 +44,7 @@ NOT_TYPED = {  # how a command begins: why
     "sudo ": "it changes the machine",
     "PGPASSWORD=… MLFLOW_BACKEND_STORE_URI=": "a server: sharing/test_mlflow_server.py starts it",
     "python -m sweeper -m hparams=search hydra/sweeper/executor=ray hydra.sweeper.executor.address=auto": (
-        "a cluster: engine/test_ray.py begins one"
+        "a cluster: ray/test_executor.py begins one"
     ),
     "ray st": "clusters, of this and other machines",
     "python -m sweeper plan": "a minute or two on two free cores: commands/test_plan.py",

@@ -10,17 +10,20 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from sweeper.cluster import session
-from sweeper.cluster.heart import Heart
-from sweeper.cluster.job import Job
-from sweeper.cluster.queue import Queue, Refused
-from sweeper.cluster.session import Session
-from sweeper.engine.executor import Call, Died, Executor, Message, Queued, Ready, Reported, TrialJob
+from sweeper.engine.desk import Desk
+from sweeper.engine.executor import Call, Died, Message, Queued, Ready, Reported, TrialJob
+from sweeper.engine.supervisor import Manner, Supervisor
 from sweeper.errors import SweeperError
+from sweeper.machine import hardware
+from sweeper.slurm import session
+from sweeper.slurm.heart import Heart
+from sweeper.slurm.job import Job
+from sweeper.slurm.queue import Queue, Refused
+from sweeper.slurm.session import Session
 
 _POLL = 0.1  # seconds between two looks for letters: one listing, however many jobs there are
 _LOOKS = 2  # in a row that find a job ended before it is believed: its last letter may come late
@@ -43,24 +46,25 @@ class _Given:
     stop: bool = False  # the last answer
 
 
-class ClusterExecutor:
+class QueueExecutor:
     def __init__(
         self,
         queue: Queue,
         slots: int,
-        here: Executor,
         name: str,
         threads: int | None = None,
         memory_limit: float | None = None,
+        preload: Sequence[str] = (),
     ):
-        """slots: jobs at a time, running or waiting. here: of one slot, not started. name: what its jobs are called.
+        """slots: jobs at a time, running or waiting. name: what its jobs are called.
 
-        threads, memory_limit: see executor/local.yaml; of each job.
+        threads, memory_limit: see executor/local.yaml; of each job. preload: of the coordinator's machine.
         """
         self.slots = slots
         self._queue, self._name = queue, name
         self._threads, self._memory_limit = threads, memory_limit
-        self._here = _Here(here)
+        self._preload = preload
+        self._desk = Desk(self._begun_desk)
         self._given: dict[int, _Given] = {}  # by slot
         self._outbox: deque[int] = deque()  # slots whose job the queue has not taken yet
         self._session: Session | None = None
@@ -72,20 +76,19 @@ class ClusterExecutor:
 
     def start(self, work: bytes, log_folder: str) -> None:
         """Ends the jobs of a session that was killed. Slots are Ready when none is left to write into its folders."""
-        self._logs = Path(log_folder)
+        self._work, self._logs = work, Path(log_folder)
         self._earlier = session.earlier(self._logs)
         for one in self._earlier:
             one.heart.unlink(missing_ok=True)
             self._queue.cancel(one.ids)
         self._session = session.new(self._logs, work)
         self._heart = Heart(self._session.heart)
-        self._here.prepare(work, str(self._logs / "here"))
         self._patient_until = time.monotonic() + _BURIAL
         self._said = [Ready(slot) for slot in range(self.slots)]
 
     def submit(self, slot: int, job: TrialJob | Call) -> None:
         if isinstance(job, Call):
-            self._here.submit(slot, job)
+            self._desk.submit(slot, job)
             return
         self._count += 1
         self._given[slot] = _Given(job, f"{job.number}-{self._count}")
@@ -98,7 +101,8 @@ class ClusterExecutor:
         self._session.reply(given.key, given.letter, given.stop)
 
     def kill(self, slot: int) -> None:
-        self._give_up(slot)
+        if not self._desk.withdraw(slot):
+            self._give_up(slot)
         self._said.append(Ready(slot))
 
     def wait(self, timeout: float) -> list[Message]:
@@ -108,7 +112,7 @@ class ClusterExecutor:
         return said + [Queued(slot) for slot, given in self._given.items() if not given.begun]
 
     def close(self) -> None:
-        self._here.close()
+        self._desk.close()
         if self._session is None:
             return
         self._heart.stop()
@@ -125,11 +129,15 @@ class ClusterExecutor:
         self._hand_over()
         said, self._said = self._said, []
         said += self._letters()
-        said += self._here.heard()
+        said += self._desk.hear()
         if time.monotonic() >= self._look_at:
             said += self._lost()
             self._look_at = time.monotonic() + self._queue.look
         return said
+
+    def _begun_desk(self) -> Supervisor:
+        manner = Manner(hardware.cores(), self._preload, hardware.gpus())
+        return Supervisor(0, manner, self._work, self._logs, name="calls")
 
     def _wait_for_earlier(self) -> bool:
         """Whether jobs of an earlier session may still write into its trials' folders."""
@@ -216,41 +224,3 @@ class ClusterExecutor:
             return
         self._session.give_up(given.key)
         self._queue.cancel([given.id])
-
-
-class _Here:
-    """Does what functions do for any slot, one after the other, in a process that begins with the first of them."""
-
-    def __init__(self, executor: Executor):
-        self._executor = executor
-        self._calls: deque[tuple[int, Call]] = deque()  # with the slot that they are for
-        self._doing: int | None = None  # what is for that slot
-        self._started = self._is_ready = False
-
-    def prepare(self, work: bytes, log_folder: str) -> None:
-        self._work, self._logs = work, log_folder
-
-    def submit(self, slot: int, call: Call) -> None:
-        self._calls.append((slot, call))
-        if not self._started:
-            self._executor.start(self._work, self._logs)
-            self._started = True
-
-    def heard(self) -> list[Message]:
-        said: list[Message] = []
-        for message in self._executor.wait(0) if self._started else ():
-            if isinstance(message, Ready):
-                self._is_ready = True
-            elif self._doing is None:
-                self._is_ready = False  # it was lost while it had nothing to do
-            else:
-                said += [replace(message, slot=self._doing), Ready(self._doing)]
-                self._doing = None
-        if self._is_ready and self._calls:
-            self._is_ready = False
-            self._doing, call = self._calls.popleft()
-            self._executor.submit(0, call)
-        return said
-
-    def close(self) -> None:
-        self._executor.close()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from importlib.util import find_spec
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper.cluster.executor import ClusterExecutor
-from sweeper.cluster.queue import Queue, Slurm, ThisMachine
-from sweeper.engine.executor import Executor
 from sweeper.errors import ConfigError
 from sweeper.machine import hardware
 from sweeper.search.settings import Settings
+from sweeper.slurm.executor import QueueExecutor
+from sweeper.slurm.queue import Queue, Slurm, ThisMachine
 
 _SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
 _LOCAL = "sweeper.engine.local.LocalExecutor"
@@ -29,12 +27,13 @@ def is_queue(node: DictConfig) -> bool:
         return True
     raise ConfigError(
         f"hydra/launcher: {target} is not used by hydra/sweeper=study, which hands out trials one by one. Leave "
-        "hydra/launcher out for slots of this machine (hydra/sweeper/executor), or give submitit_slurm."
+        "hydra/launcher out for slots of this machine, give submitit_slurm for jobs of Slurm, or "
+        "hydra/sweeper/executor=ray for a Ray cluster."
     )
 
 
-def executor(node: DictConfig, settings: Settings, most: int, here: Callable[..., Executor]) -> ClusterExecutor:
-    """node: one that `is_queue`. most: jobs side by side. here: makes an executor of this machine.
+def executor(node: DictConfig, settings: Settings, most: int) -> QueueExecutor:
+    """node: one that `is_queue`. most: jobs side by side.
 
     Raises: ConfigError if there is no such queue here, or it cannot have trials with these keys.
     """
@@ -55,7 +54,8 @@ def executor(node: DictConfig, settings: Settings, most: int, here: Callable[...
     if not is_slurm:  # where nobody gives a job its share of the cores
         threads = threads or keys.get("cpus_per_task") or max(1, hardware.cores() // slots)
     memory_limit = settings.executor.get("memory_limit")
-    return ClusterExecutor(queue, slots, here(slots=1, most=1), str(keys["name"]), threads, memory_limit)
+    preload = settings.executor.get("preload") or ()
+    return QueueExecutor(queue, slots, str(keys["name"]), threads, memory_limit, preload)
 
 
 def _slots(settings: Settings, most: int, parallelism: int | None) -> int:

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sweeper.engine import shared_folder
 from sweeper.engine.executor import Died, Done, Message, Raised, Ready, TrialJob
-from sweeper.engine.ray_slot import HEARING, TELLING, Answered, Command, Ended, Heard, Killed, Submitted
-from sweeper.engine.shared_folder import Site
-from sweeper.engine.shipped_data import Parcel
 from sweeper.errors import SweeperError
+from sweeper.ray import shared_folder
+from sweeper.ray.shared_folder import Site
+from sweeper.ray.shipped_data import Parcel
+from sweeper.ray.slot import HEARING, TELLING, Answered, Command, Ended, Heard, Killed, Submitted
 
 _MOMENT = 0.1  # seconds
 _FAILED_STARTS = 3  # actors in a row that are lost before they are ready: the next one would be, too

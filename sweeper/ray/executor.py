@@ -11,17 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sweeper.engine import cluster, shipped_code, supervisor
-from sweeper.engine.cluster import Cluster, Need
+from sweeper.engine import supervisor
 from sweeper.engine.desk import Desk
 from sweeper.engine.executor import Call, Message, Ready, TrialJob
-from sweeper.engine.ray_seat import Seat
-from sweeper.engine.ray_slot import HEARING, TELLING, RaySlot
-from sweeper.engine.shared_folder import Site
-from sweeper.engine.shipped_data import DataSets
 from sweeper.engine.supervisor import Manner, Supervisor
 from sweeper.errors import SweeperError
 from sweeper.machine import hardware
+from sweeper.ray import cluster, shipped_code
+from sweeper.ray.cluster import Cluster, Need
+from sweeper.ray.seat import Seat
+from sweeper.ray.shared_folder import Site
+from sweeper.ray.shipped_data import DataSets
+from sweeper.ray.slot import HEARING, TELLING, RaySlot
 
 _LOOK = 2.0  # seconds between two looks at what the cluster holds
 _IDLE = 20.0  # seconds without work after which a slot gives back what it holds

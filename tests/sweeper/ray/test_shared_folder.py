@@ -2,9 +2,9 @@
 
 import pytest
 
-from sweeper.engine import shared_folder
-from sweeper.engine.shared_folder import Scratch, Shared, Site
 from sweeper.errors import DataError
+from sweeper.ray import shared_folder
+from sweeper.ray.shared_folder import Scratch, Shared, Site
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 from omegaconf import OmegaConf
 
-from sweeper.cluster import launcher
 from sweeper.errors import ConfigError
+from sweeper.slurm import launcher
 
 from ..watched import X
 
@@ -33,7 +33,7 @@ def test_how_many_jobs_there_are_at_a_time(tmp_path, n_jobs, n_trials, most, par
     settings = SimpleNamespace(
         n_jobs=n_jobs, n_trials=n_trials, executor=OmegaConf.create({"_target_": "sweeper.engine.local.LocalExecutor"})
     )
-    made = launcher.executor(OmegaConf.create(node), settings, most, here=lambda **keys: SimpleNamespace(**keys))
+    made = launcher.executor(OmegaConf.create(node), settings, most)
     assert made.slots == slots
     assert list(tmp_path.iterdir()) == []  # nothing is written before the sweep begins
 

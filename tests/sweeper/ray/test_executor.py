@@ -168,7 +168,7 @@ def test_slots_larger_than_this_machine_are_refused(sweep):
 RELEASE = """
 import time
 import ray
-from sweeper.engine import ray as ours
+from sweeper.ray import executor as ours
 from sweeper.engine.executor import Call, Done, Ready, TrialJob
 from hydra.core.singleton import Singleton
 from sweeper.engine.slot import Work

@@ -16,13 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeper.cluster.heart import LOOK, Pulse
-from sweeper.cluster.queue import TIME_IS_UP
-from sweeper.cluster.session import Session
 from sweeper.engine import process, slot
 from sweeper.engine.executor import Died, Message, Ready, Reported, TrialJob
 from sweeper.engine.process import Process
 from sweeper.machine import hardware, inherited
+from sweeper.slurm.heart import LOOK, Pulse
+from sweeper.slurm.queue import TIME_IS_UP
+from sweeper.slurm.session import Session
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
@@ -69,7 +69,7 @@ class Job:
 
     def _begin(self) -> Process:
         surroundings = process.surroundings(self.threads or _cores(), card=None)
-        main, work = partial(slot.main, self.slot), self.session.work.read_bytes()
+        main, work = partial(slot.main, self.slot, {}), self.session.work.read_bytes()
         context = multiprocessing.get_context("fork")  # this process has no threads, and all but TensorFlow imported
         return process.begin(context, f"slot-{self.slot}", main, work, self.logs, surroundings, ())
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from sweeper.cluster import heart, letters, session
-from sweeper.cluster.heart import Heart, Pulse
 from sweeper.engine.executor import Died, Done, Raised, Ready, Reported
+from sweeper.slurm import heart, letters, session
+from sweeper.slurm.heart import Heart, Pulse
 
 from ..watched import until
 

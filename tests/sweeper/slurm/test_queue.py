@@ -2,9 +2,9 @@
 
 import pytest
 
-from sweeper.cluster import queue
-from sweeper.cluster.queue import Slurm
 from sweeper.errors import ConfigError
+from sweeper.slurm import queue
+from sweeper.slurm.queue import Slurm
 
 SQUEUE = "17|RUNNING\n18|PENDING\n19|TIMEOUT\n20|CANCELLED\n21_[1-3]|PENDING\n22|PREEMPTED\n"
 SACCT = "23|OUT_OF_MEMORY\n24|CANCELLED by 1000\n"

@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sweeper.cluster import letters
 from sweeper.engine.executor import Died, Done, Message, Raised, Ready, Reported
 from sweeper.records import typed
+from sweeper.slurm import letters
 
 _log = logging.getLogger(__name__)
 _PREFIX, _ID, _END = "jobs-", "id", "end"

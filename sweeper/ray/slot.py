@@ -12,14 +12,14 @@ from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from queue import SimpleQueue
 
-from sweeper.engine import shipped_data
 from sweeper.engine.executor import Died, Done, Message, Raised, Reported, TrialJob
 from sweeper.engine.local import WEIGHING
-from sweeper.engine.shared_folder import Scratch, Shared, Site
-from sweeper.engine.shipped_data import Parcel
 from sweeper.engine.supervisor import Manner, Supervisor
 from sweeper.errors import SweeperError
 from sweeper.machine import hardware
+from sweeper.ray import shipped_data
+from sweeper.ray.shared_folder import Scratch, Shared, Site
+from sweeper.ray.shipped_data import Parcel
 
 HEARING, TELLING = "hearing", "telling"  # threads of the actor: one waits for its process, the other one for us
 
