@@ -40,7 +40,7 @@ def test_how_many_jobs_there_are_at_a_time(tmp_path, n_jobs, n_trials, most, par
 
 @pytest.mark.parametrize("target", ["hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher", "os.system"])
 def test_another_launcher_is_refused_with_what_to_give_instead(target):
-    with pytest.raises(ConfigError, match=r"is not used by hydra/sweeper=study.*or give submitit_slurm"):
+    with pytest.raises(ConfigError, match=r"is not used by hydra/sweeper=study.*give submitit_slurm.*executor=ray"):
         launcher.is_queue(OmegaConf.create({"_target_": target}))
 
 
