@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sweeper.clock import Clock
 from sweeper.config import command
 from sweeper.engine import outcome
+from sweeper.engine.agenda import Agenda, Attempt
 from sweeper.engine.executor import Call, Died, Done, Executor, Message, Queued, Raised, Ready, Reported, TrialJob
 from sweeper.engine.failures import Failures, SweepFailed
 from sweeper.engine.limits import Limits
@@ -28,19 +28,9 @@ from sweeper.search.duplicates import Duplicates
 from sweeper.search.retrainings import Retrainings
 from sweeper.search.settings import Settings
 from sweeper.search.source import StorageAway
-from sweeper.search.study import Proposal, Study
+from sweeper.search.study import Study
 
 _TICK = 0.5  # seconds until a request to stop is noticed
-
-
-@dataclass(frozen=True)
-class _Attempt:
-    proposal: Proposal
-    subdir: str  # of the sweep's folder
-    number: int = 0  # attempts before this one
-    crashes: int = 0  # of those in this session
-    pruned_at: int | None = None  # epoch
-    heard_at: float = 0.0  # when it last made progress, on the monotonic clock
 
 
 class Coordinator:
@@ -67,27 +57,15 @@ class Coordinator:
         """
         self._study, self._executor, self._settings = study, executor, settings
         self._limits, self._stopping = limits, stopping
-        self._emit, self._subdir = emit, subdir
+        self._emit = emit
         self._waiting = Waiting() if waiting is None else waiting
         self._within, self._clock = within, clock
-        self._running: dict[int, _Attempt] = {}  # by slot
+        self._running: dict[int, Attempt] = {}  # by slot
         self._prepare = prepare
         self._abandoned: list[int] = []  # slots that work on a trial that ended already
         self._failures = Failures(settings, (trial.state for trial in earlier))
         self._duplicates = Duplicates(earlier)
-        self._attempts = {trial.number: trial.attempt for trial in earlier}  # the last one of each trial
-        self._again = deque(self._open(earlier))
-        self._asked = len(earlier) + sum(attempt.number == 0 for attempt in self._again)
-
-    def _open(self, earlier: Sequence[Trial]) -> list[_Attempt]:
-        """What sessions before have not ended: with the attempt after their last one, in the same folder."""
-        known = {trial.number: trial for trial in earlier}
-        attempts = []
-        for proposal in self._study.begun:
-            trial = known.get(proposal.number)
-            subdir = trial.subdir if trial else self._subdir(proposal.number, proposal.overrides)
-            attempts.append(_Attempt(proposal, subdir, trial.attempt + 1 if trial else 0))
-        return attempts
+        self._agenda = Agenda(study, settings, limits, subdir, earlier)
 
     def run(self) -> None:
         """Until n_trials are told, or a stop is requested, or time is up; then running trials end as INTERRUPTED.
@@ -122,7 +100,7 @@ class Coordinator:
     @property
     def time_is_up(self) -> str | None:
         """Why not all trials ran, if that is so."""
-        if not (self._again or self._has_more() or self._study.waits_for_others or self._abandoned):
+        if not (self._agenda.is_left or self._abandoned):
             return None
         if self._limits.may_start() and not self._study.is_ready:
             return "all members of the population lost their state, so none could go on"
@@ -132,20 +110,7 @@ class Coordinator:
     def _is_over(self) -> bool:
         if self._stopping.requested or self._limits.is_over():
             return True
-        return not (self._running or self._may_start() or self._is_on_guard())
-
-    def _is_on_guard(self) -> bool:
-        """Nothing is left to be asked for, but other coordinators may be lost with what they run."""
-        return self._limits.may_start() and self._study.waits_for_others
-
-    def _may_start(self) -> bool:
-        return self._is_more_to_come() and bool(self._again or self._study.is_ready)
-
-    def _is_more_to_come(self) -> bool:
-        return self._limits.may_start() and bool(self._again or self._has_more())
-
-    def _has_more(self) -> bool:
-        return self._study.is_ready if self._study.is_shared else self._asked < self._settings.n_trials
+        return not (self._running or self._agenda.may_start or self._agenda.is_on_guard)
 
     def call(self, function: Callable[..., None], *arguments: Any) -> None:
         """Runs it in the next free slot, between trials; in another one if that is lost.
@@ -176,8 +141,8 @@ class Coordinator:
         return heard
 
     def _fill_slots(self) -> None:
-        while self._waiting and self._may_start() and not self._stopping.requested:
-            attempt = self._again.popleft() if self._again else self._ask()
+        while self._waiting and self._agenda.may_start and not self._stopping.requested:
+            attempt = self._agenda.take()
             if attempt is None:
                 break
             if attempt.proposal.losses > self._settings.max_retries:
@@ -191,37 +156,26 @@ class Coordinator:
                 self._start(self._waiting.take_for(attempt.proposal.params), attempt)
             for message in self._executor.wait(0):  # slots wait for answers while others are asked for
                 self._handle(message)
-        if self._prepare and self._running and not self._is_more_to_come():
+        if self._prepare and self._running and not self._agenda.is_more_to_come:
             for slot in self._waiting.take_to_prepare():
                 self._executor.submit(slot, self._prepare)
 
-    def _repeat(self, attempt: _Attempt, same: TrialEnded) -> None:
+    def _repeat(self, attempt: Attempt, same: TrialEnded) -> None:
         """Tells a trial as one of the same parameters ended, without training it."""
         self._announce(attempt)
         self._end(attempt, outcome.repeated(same))
 
-    def _start(self, slot: int, attempt: _Attempt) -> None:
+    def _start(self, slot: int, attempt: Attempt) -> None:
         self._running[slot] = replace(attempt, heard_at=self._now())
         self._announce(attempt)
         trial, subdir = attempt.proposal, str(Path(self._within, attempt.subdir))
         goes_on_from = lineage.read_by(trial.params)
         self._executor.submit(slot, TrialJob(trial.number, trial.overrides, subdir, trial.test, goes_on_from))
 
-    def _announce(self, attempt: _Attempt) -> None:
+    def _announce(self, attempt: Attempt) -> None:
         trial = attempt.proposal
-        self._attempts[trial.number] = attempt.number
         again = command.training(trial.overrides)
         self._emit(TrialStarted(trial.number, attempt.number, trial.params, again, attempt.subdir, self._clock.time()))
-
-    def _ask(self) -> _Attempt | None:
-        proposal = self._study.ask()
-        if proposal is None:
-            return None
-        self._asked += 1
-        number = proposal.number
-        subdir = self._subdir(number, proposal.overrides)
-        self._study.bring(number, subdir)
-        return _Attempt(proposal, subdir, self._attempts.get(number, -1) + 1)
 
     def _handle(self, message: Message) -> None:
         match message:
@@ -256,13 +210,12 @@ class Coordinator:
         self._running[slot] = replace(attempt, heard_at=now, pruned_at=heard.epoch if stop else attempt.pruned_at)
         self._emit(EpochReported(number, heard.epoch, heard.value, heard.metrics, self._clock.time()))
 
-    def _lose(self, attempt: _Attempt, died: Died) -> None:
+    def _lose(self, attempt: Attempt, died: Died) -> None:
         """The process of a trial."""
         lost = outcome.died(died, attempt.crashes, self._settings.max_retries)
         self._end(attempt, lost)
         if lost.state == "CRASHED":
-            crashes = attempt.crashes + (not died.by_us)
-            self._again.append(replace(attempt, number=attempt.number + 1, crashes=crashes, pruned_at=None))
+            self._agenda.retry(attempt, by_chance=died.by_us)
 
     def _end_hung(self) -> None:
         """Trials that made no progress for `trial_timeout`."""
@@ -277,7 +230,7 @@ class Coordinator:
         """Seconds, on a clock that stands still while the study's storage is waited for: no slot is answered then."""
         return self._clock.monotonic() - self._study.waited
 
-    def _stopped(self, slot: int) -> _Attempt:
+    def _stopped(self, slot: int) -> Attempt:
         """In the middle of its trial, which this is."""
         self._executor.kill(slot)
         self._waiting.forget(slot)
@@ -291,14 +244,13 @@ class Coordinator:
         for slot in [slot for slot, attempt in self._running.items() if self._study.lost(attempt.proposal.number)]:
             attempt = self._stopped(slot)
             self._end(attempt, self._taken_over(attempt))
-        for attempt in [one for one in self._again if self._study.lost(one.proposal.number)]:
-            self._again.remove(attempt)
+        for attempt in self._agenda.drop_lost():
             self._end(attempt, self._taken_over(attempt))
 
-    def _taken_over(self, attempt: _Attempt) -> Outcome:
+    def _taken_over(self, attempt: Attempt) -> Outcome:
         return outcome.taken_over(self._study.taker(attempt.proposal.number))
 
-    def _end(self, attempt: _Attempt, end: Outcome) -> None:
+    def _end(self, attempt: Attempt, end: Outcome) -> None:
         """The journal hears first: what it has, a resumed sweep tells the study.
 
         Raises: SweepFailed if it makes no sense to go on.
