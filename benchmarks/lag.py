@@ -68,13 +68,14 @@ class _Inbox:
         self.lags += ((at - start, now - at) for at in self._sent)
         self._sent = []
         self._mark = time.thread_time()
-        if self._next == len(self._events):
+        is_over = self._next == len(self._events)
+        if is_over and not self._unsent:
             return None
-        event = self._events[self._next]
-        if event.time > now + timeout:
+        if is_over or self._events[self._next].time > now + timeout:
             self._now = now + timeout
             self._sent, self._unsent = list(self._unsent.values()), {}
             raise queue.Empty
+        event = self._events[self._next]
         self._now = max(now, event.time)
         self._next += 1
         if isinstance(event, EpochReported):
