@@ -13,9 +13,9 @@ thread, so that other work on the machine does not count. They count twice (--sl
 the interpreter all the time, and a wait for the disk is 5 ms, as on a network: the use of slots is rather too low.
 
 `used`: the share of the slots' time, but while they are down, that is no waiting for an answer or a trial, until the
-last trial is handed out. `core`: seconds of the processor a second. MLflow's thread is measured afterwards, by the same
-clock, over the first events of the journal (--events). `lag` is from an event to when MLflow has it, of which up to 5 s
-are meant: epochs are sent together. `terminal`: its display, which is drawn four times a second.
+last trial is handed out. `core`: seconds of the processor a second, until then. MLflow's thread is measured afterwards,
+by the same clock, over the events until then (at most --events). `lag` is from an event to when MLflow has it,
+of which up to 5 s are meant: epochs are sent together. `terminal`: its display, which is drawn four times a second.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ def main() -> None:
     parser.add_argument("--per-slot", type=int, default=2, help="trials (default: %(default)s)")
     parser.add_argument("--at-least", type=int, default=256, help="of them in all (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=3, help="seeds (default: %(default)s); 0: shows FILE")
-    parser.add_argument("--events", type=int, default=5000, help="that MLflow gets (default: %(default)s)")
+    parser.add_argument("--events", type=int, default=40_000, help="that MLflow gets at most (default: %(default)s)")
     parser.add_argument("--slowdown", type=float, default=2.0, help="of the coordinator's work (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=1, help="default: %(default)s")
     parser.add_argument("--record", type=Path, metavar="FILE", help="adds to it, and only measures what it lacks")
