@@ -191,7 +191,8 @@ def draw(rows: dict[Task, Row], out: Path) -> None:
         behind.plot(names, lags, color=colour, marker=marker, label=label)
     behind.axhline(TOGETHER, color="black", linewidth=0.8, linestyle=":")
     behind.annotate("epochs are sent together", (0, TOGETHER), xytext=(0, -14), textcoords="offset points")
-    behind.set(title=f"MLflow behind ({first.replace('/', ', ')})", ylabel="seconds", yscale="log", ylim=(1, None))
+    behind.set(title=f"MLflow behind ({first.replace('/', ', ')})", ylabel="seconds", yscale="log")
+    behind.set(ylim=(1, 10 ** math.ceil(math.log10(behind.get_ylim()[1]))))
     behind.yaxis.set_major_formatter("{x:,g}")
     behind.legend(frameon=False, loc="upper left")
     for axes in (used, work, behind):
