@@ -181,7 +181,7 @@ def draw(rows: dict[Task, Row], out: Path) -> None:
         height = middle(first, lambda row, part=part: shares(row)[part])
         bars = work.bar(names, height, bottom=bottom, color=colour, label=part)
         bottom = [low + high for low, high in zip(bottom, height, strict=True)]
-    work.bar_label(bars, [f"{total:.2g}" for total in bottom], padding=2)
+    work.bar_label(bars, [f"{whole:.2g}" for whole in middle(first, core)], padding=2)
     work.axhline(1, color="black", linewidth=0.8, linestyle=":")
     work.set(title=f"work of the coordinator ({first.replace('/', ', ')})", ylabel="cores", ylim=(0, None))
     work.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 0.93), reverse=True)  # below the line, as they lie
