@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.records import journal
-from sweeper.records.events import EpochReported, Event, TrialEnded
+from sweeper.records.events import EpochReported, Event, TrialEnded, TrialStarted
 from sweeper.tracking import store
 from sweeper.tracking.mirror import Item, Mirror
 
@@ -68,13 +68,14 @@ class _Inbox:
         self.lags += ((at - start, now - at) for at in self._sent)
         self._sent = []
         self._mark = time.thread_time()
-        if self._next == len(self._events):
+        is_over = self._next == len(self._events)
+        if is_over and not self._unsent:
             return None
-        event = self._events[self._next]
-        if event.time > now + timeout:
+        if is_over or self._events[self._next].time > now + timeout:
             self._now = now + timeout
             self._sent, self._unsent = list(self._unsent.values()), {}
             raise queue.Empty
+        event = self._events[self._next]
         self._now = max(now, event.time)
         self._next += 1
         if isinstance(event, EpochReported):
@@ -88,8 +89,10 @@ class _Inbox:
 
 
 def measure(folder: Path, at_most: int, slowdown: float) -> Lag:
-    """folder: of a sweep. at_most: the first so many events of it."""
-    events = [event for event, _ in zip(journal.read(folder), range(at_most), strict=False)]
+    """folder: of a sweep, which counts until its last trial begins. at_most: the first so many events of that."""
+    events = list(journal.read(folder))
+    last = max(i for i, event in enumerate(events) if isinstance(event, TrialStarted) and event.attempt == 0)
+    events = events[: min(last + 1, at_most)]
     uri = store.absolute(f"sqlite:///{folder / 'mlflow.db'}")
     store.connect(uri, "simulation")  # what making a database takes is no lag of a sweep's
     inbox = _Inbox(events, slowdown)

@@ -13,18 +13,19 @@ thread, so that other work on the machine does not count. They count twice (--sl
 the interpreter all the time, and a wait for the disk is 5 ms, as on a network: the use of slots is rather too low.
 
 `used`: the share of the slots' time, but while they are down, that is no waiting for an answer or a trial, until the
-last trial is handed out. `core`: seconds of the processor a second. MLflow's thread is measured afterwards, by the same
-clock, over the first events of the journal (--events). `lag` is from an event to when MLflow has it, of which up to 5 s
-are meant: epochs are sent together. `terminal`: its display, which is drawn four times a second.
+last trial is handed out. `core`: seconds of the processor a second, until then. MLflow's thread is measured afterwards,
+by the same clock, over the events until then (at most --events). `lag` is from an event to when MLflow has it,
+of which up to 5 s are meant: epochs are sent together. `terminal`: its display, which is drawn four times a second.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
@@ -36,8 +37,10 @@ import table
 
 SEARCHES = ("tpe/median", "random/median", "tpe/asha", "sail/niche")
 SAIL_AT_MOST = 64  # slots: its surrogate learns from every trial, which for thousands takes minutes
-SHARES = {"ask": "#4c78a8", "report": "#72b7b2", "the rest": "#bab0ac", "terminal": "#eeca3b", "MLflow": "#f58518"}
+SHARES = {"ask": "#4c78a8", "report": "#72b7b2", "the rest": "#bab0ac", "terminal": "#eeca3b", "MLflow": "#e45756"}
+LINES = (("#4c78a8", "o"), ("#f58518", "s"), ("#54a24b", "^"), ("#b279a2", "D"))  # colours and markers
 GOAL = 0.97  # used, at 512 slots
+TOGETHER = 5.0  # seconds that epochs wait for each other on their way to MLflow
 
 Task = tuple[int, str, int]  # slots, search, seed
 Row = dict[str, Any]  # what a run measured
@@ -155,32 +158,45 @@ HEAD = (
 
 
 def draw(rows: dict[Task, Row], out: Path) -> None:
-    figure, (used, work, behind) = picture.panels(12, 3.6, 3)
     sizes = sorted({slots for slots, _, _ in rows})
     searches = list(dict.fromkeys(search for _, search, _ in rows))
-    names, colours = [f"{slots:,}" for slots in sizes], ("#4c78a8", "#f58518", "#54a24b", "#b279a2")
+    first, names = searches[0], [f"{slots:,}" for slots in sizes]
 
-    def middle(slots: int, search: str, of) -> float:
-        found = [of(row) for (here, searched, _), row in rows.items() if (here, searched) == (slots, search)]
-        return median(found) if found else float("nan")
+    def middle(search: str, of: Callable[[Row], float]) -> list[float]:
+        """By slots."""
+        found = ([of(row) for (here, by, _), row in rows.items() if (here, by) == (slots, search)] for slots in sizes)
+        return [median(values) if values else math.nan for values in found]
 
-    for search, colour in zip(searches, colours, strict=False):
-        line = {"color": colour, "marker": "o", "label": search.replace("/", ", ")}
-        used.plot(names, [100 * middle(slots, search, lambda row: row["used"]) for slots in sizes], **line)
-        behind.plot(names, [middle(slots, search, lambda row: lag_of(row)[1]) for slots in sizes], **line)
+    figure, (used, work, behind) = picture.panels(12, 3.8, 3)
+    for search, (colour, marker) in zip(searches, LINES, strict=False):
+        shown = {"color": colour, "marker": marker, "label": search.replace("/", ", ")}
+        used.plot(names, [100 * share for share in middle(search, lambda row: row["used"])], **shown)
     used.axhline(100 * GOAL, color="black", linewidth=0.8, linestyle=":")
-    used.annotate("goal at 512", (0, 100 * GOAL), xytext=(0, 3), textcoords="offset points", fontsize="small")
-    used.set(ylim=(min(90, used.get_ylim()[0]), 100.5), xlabel="slots", title="slots in use, % of their time")
+    used.annotate("goal at 512 slots", (0, 100 * GOAL), xytext=(0, 4), textcoords="offset points")
+    used.set(title="slots in use", ylabel="% of their time", ylim=(min(95, used.get_ylim()[0]), 100.25))
+    used.legend(frameon=False, loc="lower left")
+
     bottom = [0.0] * len(sizes)
     for part, colour in SHARES.items():
-        height = [middle(slots, searches[0], lambda row, part=part: shares(row)[part]) for slots in sizes]
-        work.bar(names, height, bottom=bottom, color=colour, label=part)
+        height = middle(first, lambda row, part=part: shares(row)[part])
+        bars = work.bar(names, height, bottom=bottom, color=colour, label=part)
         bottom = [low + high for low, high in zip(bottom, height, strict=True)]
+    work.bar_label(bars, [f"{whole:.2g}" for whole in middle(first, core)], padding=2)
     work.axhline(1, color="black", linewidth=0.8, linestyle=":")
-    work.set(xlabel="slots", title=f"work of the coordinator, cores ({searches[0].replace('/', ', ')})")
-    behind.set(yscale="log", xlabel="slots", title="longest from an event to MLflow, s")
+    work.set(title=f"work of the coordinator ({first.replace('/', ', ')})", ylabel="cores", ylim=(0, None))
+    work.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 0.93), reverse=True)  # below the line, as they lie
+
+    for label, which, (colour, marker) in zip(("the latest event", "the median one"), (1, 0), LINES, strict=False):
+        lags = middle(first, lambda row, which=which: lag_of(row)[which])
+        behind.plot(names, lags, color=colour, marker=marker, label=label)
+    behind.axhline(TOGETHER, color="black", linewidth=0.8, linestyle=":")
+    behind.annotate("epochs are sent together", (0, TOGETHER), xytext=(0, -14), textcoords="offset points")
+    behind.set(title=f"MLflow behind ({first.replace('/', ', ')})", ylabel="seconds", yscale="log")
+    behind.set(ylim=(1, 10 ** math.ceil(math.log10(behind.get_ylim()[1]))))
+    behind.yaxis.set_major_formatter("{x:,g}")
+    behind.legend(frameon=False, loc="upper left")
     for axes in (used, work, behind):
-        axes.legend(frameon=False, fontsize="small")
+        axes.set(xlabel="slots")
     figure.savefig(out, dpi=150)
 
 
@@ -190,8 +206,8 @@ def main() -> None:
     parser.add_argument("--searches", nargs="+", default=list(SEARCHES), metavar="SAMPLER/PRUNER")
     parser.add_argument("--per-slot", type=int, default=2, help="trials (default: %(default)s)")
     parser.add_argument("--at-least", type=int, default=256, help="of them in all (default: %(default)s)")
-    parser.add_argument("--runs", type=int, default=3, help="seeds (default: %(default)s)")
-    parser.add_argument("--events", type=int, default=5000, help="that MLflow gets (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=3, help="seeds (default: %(default)s); 0: shows FILE")
+    parser.add_argument("--events", type=int, default=40_000, help="that MLflow gets at most (default: %(default)s)")
     parser.add_argument("--slowdown", type=float, default=2.0, help="of the coordinator's work (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=1, help="default: %(default)s")
     parser.add_argument("--record", type=Path, metavar="FILE", help="adds to it, and only measures what it lacks")
@@ -199,7 +215,7 @@ def main() -> None:
     args = parser.parse_args()
     rows = read(args.record)
     run(args, rows)
-    rows = {task: rows[task] for task in tasks(args)}
+    rows = dict(sorted(rows.items(), key=lambda row: row[0][0]))
     by_search: dict[tuple[int, str], list[Row]] = {}
     for (slots, search, _), row in rows.items():
         by_search.setdefault((slots, search), []).append(row)
