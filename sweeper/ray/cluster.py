@@ -86,12 +86,12 @@ class Cluster:
             with _sigterm_kept():
                 ray.init(self.address or _LOCAL, **known)
         except Exception as error:  # of many kinds: another version, no token, a runtime environment that is refused
-            raise SweeperError(f"hydra.sweeper.executor.address={self.address}: Ray does not begin: {error}") from error
+            address = self.address or "null"
+            raise SweeperError(f"hydra.sweeper.executor.address={address}: Ray does not begin: {error}") from error
         if self.address is None and not self.room():
-            had = ray.nodes()[0]["Resources"]
+            had = _told(ray.nodes()[0]["Resources"])
             raise ConfigError(
-                f"hydra.sweeper.executor: a slot needs {self.need}, and this machine has CPU={had.get('CPU', 0):g}, "
-                f"GPU={had.get('GPU', 0):g}, memory={had.get('memory', 0) / _GB:.1f} GB. Give less."
+                f"hydra.sweeper.executor: a slot needs {self.need}, and this machine has {had}. Give less."
             )
 
     def room(self) -> int:
@@ -99,6 +99,18 @@ class Cluster:
         import ray
 
         return sum(self.need.fits_into(node["Resources"]) for node in ray.nodes() if node["Alive"])
+
+    def why_none_begins(self) -> str:
+        """For the user of a cluster, who waits."""
+        import ray
+
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        most = {name: max((node.get(name, 0) for node in nodes), default=0) for name in ("CPU", "GPU", "memory")}
+        why = "others use what its nodes have" if self.room() else f"no node has as much, but at most {_told(most)}"
+        return (
+            f"hydra.sweeper.executor: no slot has begun on the cluster yet. A slot needs {self.need}, and {why}. "
+            "The sweep waits for room; Ctrl-C ends it."
+        )
 
     def why_lost(self, node: str | None, error: Exception) -> tuple[str, bool]:
         """Why an actor was lost, for the user, and whether that was chance: a slot lives in a process of its own, so
@@ -120,6 +132,12 @@ class Cluster:
         import ray
 
         ray.shutdown()
+
+
+def _told(resources: Mapping[str, float]) -> str:
+    """Of a node, for the user."""
+    cpus, gpus, memory = (resources.get(name, 0) for name in ("CPU", "GPU", "memory"))
+    return f"CPU={cpus:g}, GPU={gpus:g}, memory={memory / _GB:.1f} GB"
 
 
 @contextmanager
