@@ -59,7 +59,9 @@ class Cluster:
     def __init__(self, address: str | None, need: Need):
         """Raises: ConfigError if Ray is not installed, or nothing answers at the address."""
         if importlib.util.find_spec("ray") is None:
-            raise ConfigError("hydra/sweeper/executor=ray needs the package ray: python -m pip install 'sweeper[ray]'")
+            raise ConfigError(
+                "hydra/sweeper/executor=ray needs the package ray: python -m pip install -e '.[ray]' in your clone"
+            )
         self.address, self.need = address, need
         if address is not None:
             _check_answers(address)

@@ -212,7 +212,8 @@ class RayExecutor:
             heard = ray.get(seat.hearing)
         except exceptions.RayTaskError as error:
             if isinstance(error.cause, OSError):
-                raise SweeperError(f"A slot on node {seat.node} of the cluster cannot go on: {error.cause}") from error
+                place = f"node {seat.node[:8]} of the cluster" if seat.node else "the cluster"
+                raise SweeperError(f"A slot on {place} cannot go on: {error.cause}") from error
             raise
         except (exceptions.RuntimeEnvSetupError, exceptions.ActorUnschedulableError) as error:
             raise SweeperError(f"hydra.sweeper.executor: a slot cannot begin on the cluster. {error}") from error

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -216,12 +216,11 @@ ray.kill(other)
 until(lambda found: free() == 1)  # work brings an actor back
 """
 SHRUNK = """
-executor = begun(most=8)
-executor._cluster.room = lambda: 4  # two more than there are
-heard(Ready, 2)
-until(lambda found: in_wait() == 2)
-executor._cluster.room = lambda: 2
-assert not until(lambda found: in_wait() == 0)
+executor = begun(slots=None, most=8, gpus=1)
+executor._cluster.room = lambda: 3  # of nodes that have gone by the time that they are asked
+until(lambda found: in_wait() == 3)
+executor._cluster.room = lambda: 1
+until(lambda found: in_wait() == 1)
 """
 SPARE = """
 ours._IDLE = 1.0
@@ -273,26 +272,30 @@ def test_slots_that_no_node_can_hold_are_waited_for_but_not_without_a_word(alone
     assert "needs cpus=1, gpus=1, and no node has as much, but at most CPU=2, GPU=0, memory=" in output
 
 
+@contextmanager
+def head(folder, *arguments, **environment):
+    """The process of one that is begun by a command, as somebody begins it. With the nodes that its provider adds."""
+    log = folder / "head.log"
+    begin = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--include-dashboard=false"]
+    with open(log, "w") as out:
+        process = psutil.Popen([*begin, *arguments], env=os.environ | environment, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        until(lambda: "started" in log.read_text() or process.poll() is not None)
+        assert process.poll() is None, log.read_text()
+        yield process
+    finally:
+        kill_all(process)
+
+
 @pytest.fixture
-def door(nodes):
-    """The port of the cluster for those outside of it."""
+def door(nodes, tmp_path):
+    """The port of a cluster for those outside of it."""
     pytest.importorskip("grpc", reason="needs python -m pip install 'ray[client]'")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    begin = [sys.executable, "-m", "ray.util.client.server", "--host=127.0.0.1", f"--port={port}", "--mode=proxy"]
-    of = [f"--address={nodes.address}", f"--runtime-env-agent-address={nodes.head_node.runtime_env_agent_address}"]
-    server = psutil.Popen([*begin, *of], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def answers():
-        with socket.socket() as asking:
-            return asking.connect_ex(("127.0.0.1", port)) == 0
-
-    try:
-        until(answers)
+    with head(tmp_path, "--port=0", "--num-cpus=2", f"--ray-client-server-port={port}"):
         yield port
-    finally:
-        kill_all(server)
 
 
 @pytest.mark.slow
@@ -396,17 +399,10 @@ def growing(nodes, tmp_path):
         if port.connect_ex(("127.0.0.1", 6379)) == 0:
             pytest.skip("port 6379, where the nodes of this provider look for their head, is taken")
     (tmp_path / "growing.json").write_text(json.dumps(GROWING))
-    own = os.environ | {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1"}
-    begin = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--port=6379", "--num-cpus=0"]
-    more = ["--include-dashboard=false", f"--autoscaling-config={tmp_path / 'growing.json'}"]
-    with open(tmp_path / "head.log", "w") as log:
-        head = psutil.Popen([*begin, *more], env=own, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        until(lambda: "started" in (tmp_path / "head.log").read_text() or head.poll() is not None)
-        assert head.poll() is None, (tmp_path / "head.log").read_text()
-        yield head
-    finally:
-        kill_all(head)
+    config = f"--autoscaling-config={tmp_path / 'growing.json'}"
+    quick = {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1"}
+    with head(tmp_path, "--port=6379", "--num-cpus=0", config, **quick) as process:
+        yield process
 
 
 @pytest.mark.slow
