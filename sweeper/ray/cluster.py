@@ -108,10 +108,11 @@ class Cluster:
 
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         most = {name: max((node.get(name, 0) for node in nodes), default=0) for name in ("CPU", "GPU", "memory")}
-        why = "others use what its nodes have" if self.room() else f"no node has as much, but at most {_told(most)}"
+        lack = f"no node has as much, but at most {_told(most)}"
+        why = "its nodes are in use by others, or still prepare it" if self.room() else lack
         return (
             f"hydra.sweeper.executor: no slot has begun on the cluster yet. A slot needs {self.need}, and {why}. "
-            "The sweep waits for room; Ctrl-C ends it."
+            "The sweep waits; Ctrl-C ends it."
         )
 
     def why_lost(self, node: str | None, error: Exception) -> tuple[str, bool]:
