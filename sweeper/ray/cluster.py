@@ -111,7 +111,7 @@ class Cluster:
         lack = f"no node has as much, but at most {_told(most)}"
         why = "its nodes are in use by others, or still prepare it" if self.room() else lack
         return (
-            f"hydra.sweeper.executor: no slot has begun on the cluster yet. A slot needs {self.need}, and {why}. "
+            f"hydra.sweeper.executor: there is no slot on the cluster. A slot needs {self.need}, and {why}. "
             "The sweep waits; Ctrl-C ends it."
         )
 

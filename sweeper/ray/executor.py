@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import tempfile
 import time
@@ -70,7 +71,7 @@ class RayExecutor:
         self._token: Path | None = None
         self._looked_at = 0.0  # on the monotonic clock
         self._queued_at = 0.0  # likewise
-        self._told_at: float | None = None  # likewise: when the user is told that no slot has begun
+        self._told_at = 0.0  # likewise: when the user is told that there is no slot
         self._desk = Desk(self._begun_desk)
         self._data = DataSets()
         self._unsaid: list[Message] = []
@@ -186,11 +187,11 @@ class RayExecutor:
         return [message for seat in self._seats.values() for message in seat.queued()]
 
     def _tell_if_none_begins(self, now: float) -> None:
-        """Once: a sweep may wait for a node, or for others to leave, but not without a word."""
-        if any(seat.node for seat in self._seats.values()):
-            self._told_at = None
-        elif self._told_at is not None and now > self._told_at:
-            self._told_at = None
+        """A sweep may wait for a node, or for others to leave, but not without a word."""
+        if any(seat.is_placed or seat.is_spare for seat in self._seats.values()):
+            self._told_at = now + _SILENCE
+        elif now > self._told_at:
+            self._told_at = math.inf  # once is enough
             _log.warning(self._cluster.why_none_begins())
 
     def _heard(self, timeout: float) -> list[Message]:

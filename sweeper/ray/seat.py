@@ -32,7 +32,7 @@ class Seat:
         self._actor: Any = None
         self._life = 0  # of its process: the number that it spoke with last
         self._deaf_below = 0  # what processes before this one say is not heard any more
-        self._is_placed = False  # its actor has spoken
+        self.is_placed = False  # its actor has spoken
         self._is_ready = False  # its process takes a trial
         self._is_offered = False  # the coordinator takes it for ready
         self._is_away = False  # a call is run elsewhere in its name
@@ -67,7 +67,7 @@ class Seat:
         """spare: others wait for work already. Then an actor is asked for no longer, and an autoscaler adds no node."""
         if not spare and self._actor is None and not (self._is_offered or self._is_away):
             self.ask()
-        elif spare and self._actor is not None and not (self._is_placed or self._waiting):
+        elif spare and self._actor is not None and not (self.is_placed or self._waiting):
             self.release()
 
     def submit(self, trial: TrialJob) -> None:
@@ -115,7 +115,7 @@ class Seat:
         Raises: SweeperError if the sweep cannot go on, OSError if the disk does not take a file.
         """
         self._hear()
-        self._is_placed = True
+        self.is_placed = True
         self.node, self._shares = heard.node, heard.shares
         shared_folder.unpack(heard.files, Path(self._site.sweep))
         if heard.log:
@@ -161,13 +161,13 @@ class Seat:
         """Ends what its actor does; Ray ends the actor when nobody holds it any more. Returns the reference to its last
         word, if it has begun to speak.
         """
-        if self._is_placed:
+        if self.is_placed:
             self._tell(Ended())
         elif self._actor is not None:
             self._kill_actor()  # Ray would go on looking for room: it has calls to make
-        last = self.hearing if self._is_placed else None
+        last = self.hearing if self.is_placed else None
         self._actor = self.hearing = self._data = None
-        self._is_ready = self._is_placed = False
+        self._is_ready = self.is_placed = False
         return last
 
     def _kill_actor(self) -> None:

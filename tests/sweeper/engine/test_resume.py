@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -187,11 +188,13 @@ MANY = "hydra.sweeper.n_trials=5000"  # more than can end before the last kill
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("executor", "kills"), [("local", 50), ("ray", 10)], indirect=["executor"])
-def test_kills_at_random_moments_lose_nothing_and_double_nothing(start, kills):
+def test_kills_at_random_moments_lose_nothing_and_double_nothing(start, executor, kills):
     rng = random.Random(0)
     arguments = (*LIGHT, "pause=0.2", "epochs=4")
     for _ in range(kills):
         process = start(*arguments, MANY, *([RESUME] if events() else []))
+        if executor == "ray":  # whose slots take their time
+            until(partial(slots, process))
         assert killed(process, rng.uniform(0, 8), rng), process.communicate()
     total = len(study().trials) + 5
     assert total > 10

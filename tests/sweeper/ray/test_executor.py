@@ -268,7 +268,7 @@ def test_while_slots_wait_for_work_no_others_wait_for_room(alone):
 
 def test_slots_that_no_node_can_hold_are_waited_for_but_not_without_a_word(alone):
     output = alone(TOO_LARGE)
-    assert output.count("no slot has begun on the cluster yet") == 1
+    assert output.count("there is no slot on the cluster") == 1
     assert "needs cpus=1, gpus=1, and no node has as much, but at most CPU=2, GPU=0, memory=" in output
 
 
