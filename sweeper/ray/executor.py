@@ -170,15 +170,18 @@ class RayExecutor:
         for _ in range(lacking):
             number = next(number for number in range(len(self._seats) + 1) if number not in self._seats)
             self._seats[number] = Seat(number, self._begun, self._data.of, self._site)
-        said: list[Message] = []
-        vacant = [seat for seat in self._seats.values() if seat.is_vacant]
-        for seat in vacant[: max(0, -lacking)]:
-            said += self._seats.pop(seat.number).give_up("the cluster has shrunk", by_chance=True)
+        said = self._given_up(max(0, -lacking))
         spare = any(seat.is_spare for seat in self._seats.values())
         for seat in self._seats.values():
             seat.ask_if_wanted(spare=spare)
             seat.release_if_idle(_IDLE)
         return said
+
+    def _given_up(self, most: int) -> list[Message]:
+        """Of those with nothing to lose, at most so many."""
+        vacant = [number for number, seat in self._seats.items() if seat.is_vacant][:most]
+        leaving = [self._seats.pop(number) for number in vacant]
+        return [died for seat in leaving for died in seat.give_up("the cluster has shrunk", by_chance=True)]
 
     def _queued(self) -> list[Message]:
         if time.monotonic() < self._queued_at + _QUEUED:
