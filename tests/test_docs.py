@@ -47,6 +47,7 @@ NOT_TYPED = {  # how a command begins: why
         "a cluster: ray/test_executor.py begins one"
     ),
     "ray st": "clusters, of this and other machines",
+    "ray get-auth-token": "it writes into the home folder",
     "python -m sweeper plan": "a minute or two on two free cores: commands/test_plan.py",
 }
 SHORT = "dataset.train_size=100 trainer.epochs=1 hydra.sweeper.n_trials=2"  # behind each command that trains

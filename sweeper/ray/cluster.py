@@ -59,7 +59,9 @@ class Cluster:
     def __init__(self, address: str | None, need: Need):
         """Raises: ConfigError if Ray is not installed, or nothing answers at the address."""
         if importlib.util.find_spec("ray") is None:
-            raise ConfigError("hydra/sweeper/executor=ray needs the package ray: python -m pip install 'sweeper[ray]'")
+            raise ConfigError(
+                "hydra/sweeper/executor=ray needs the package ray: python -m pip install -e '.[ray]' in your clone"
+            )
         self.address, self.need = address, need
         if address is not None:
             _check_answers(address)
@@ -86,12 +88,12 @@ class Cluster:
             with _sigterm_kept():
                 ray.init(self.address or _LOCAL, **known)
         except Exception as error:  # of many kinds: another version, no token, a runtime environment that is refused
-            raise SweeperError(f"hydra.sweeper.executor.address={self.address}: Ray does not begin: {error}") from error
+            address = self.address or "null"
+            raise SweeperError(f"hydra.sweeper.executor.address={address}: Ray does not begin: {error}") from error
         if self.address is None and not self.room():
-            had = ray.nodes()[0]["Resources"]
+            had = _told(ray.nodes()[0]["Resources"])
             raise ConfigError(
-                f"hydra.sweeper.executor: a slot needs {self.need}, and this machine has CPU={had.get('CPU', 0):g}, "
-                f"GPU={had.get('GPU', 0):g}, memory={had.get('memory', 0) / _GB:.1f} GB. Give less."
+                f"hydra.sweeper.executor: a slot needs {self.need}, and this machine has {had}. Give less."
             )
 
     def room(self) -> int:
@@ -99,6 +101,19 @@ class Cluster:
         import ray
 
         return sum(self.need.fits_into(node["Resources"]) for node in ray.nodes() if node["Alive"])
+
+    def why_none_begins(self) -> str:
+        """For the user of a cluster, who waits."""
+        import ray
+
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        most = {name: max((node.get(name, 0) for node in nodes), default=0) for name in ("CPU", "GPU", "memory")}
+        lack = f"no node has as much, but at most {_told(most)}"
+        why = "its nodes are in use by others, or still prepare it" if self.room() else lack
+        return (
+            f"hydra.sweeper.executor: there is no slot on the cluster. A slot needs {self.need}, and {why}. "
+            "The sweep waits; Ctrl-C ends it."
+        )
 
     def why_lost(self, node: str | None, error: Exception) -> tuple[str, bool]:
         """Why an actor was lost, for the user, and whether that was chance: a slot lives in a process of its own, so
@@ -120,6 +135,12 @@ class Cluster:
         import ray
 
         ray.shutdown()
+
+
+def _told(resources: Mapping[str, float]) -> str:
+    """Of a node, for the user."""
+    cpus, gpus, memory = (resources.get(name, 0) for name in ("CPU", "GPU", "memory"))
+    return f"CPU={cpus:g}, GPU={gpus:g}, memory={memory / _GB:.1f} GB"
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import tempfile
 import time
@@ -22,12 +24,15 @@ from sweeper.ray.cluster import Cluster, Need
 from sweeper.ray.seat import Seat
 from sweeper.ray.shared_folder import Site
 from sweeper.ray.shipped_data import DataSets
-from sweeper.ray.slot import HEARING, TELLING, RaySlot
 
 _LOOK = 2.0  # seconds between two looks at what the cluster holds
 _IDLE = 20.0  # seconds without work after which a slot gives back what it holds
+_SILENCE = 30.0  # seconds without any slot after which the user is told
+_QUEUED = 0.5  # seconds between two words on a trial that waits for an actor
 _BURIAL = 5.0  # seconds for all slots to end what they do
 _MOMENT = 0.05  # seconds between two looks at what is not Ray's: a call that runs, a data set that is loaded
+
+_log = logging.getLogger(__name__)
 
 
 class RayExecutor:
@@ -65,6 +70,8 @@ class RayExecutor:
         self._is_connected = False
         self._token: Path | None = None
         self._looked_at = 0.0  # on the monotonic clock
+        self._queued_at = 0.0  # likewise
+        self._told_at = 0.0  # likewise: when the user is told that there is no slot
         self._desk = Desk(self._begun_desk)
         self._data = DataSets()
         self._unsaid: list[Message] = []
@@ -102,7 +109,7 @@ class RayExecutor:
             self._unsaid += self._seats[slot].kill()
 
     def wait(self, timeout: float) -> list[Message]:
-        said, self._unsaid = self._unsaid + self._looked(), []
+        said, self._unsaid = self._unsaid + self._looked() + self._queued(), []
         for seat in self._seats.values():
             seat.go_on()
         is_besides = self._desk.is_busy or any(seat.awaits_data for seat in self._seats.values())
@@ -133,10 +140,13 @@ class RayExecutor:
             shipped = shipped_code.runtime_env(Path(stage)) if self._ships else {}
             self._cluster.connect(cluster.cores(self._cluster.need, self.slots), {**shipped, **self._runtime_env})
         self._is_connected = True
+        self._told_at = time.monotonic() + _SILENCE
         import ray
 
-        groups = {HEARING: 1, TELLING: 1}
-        self._actors = ray.remote(**self._cluster.need.options, max_restarts=0, concurrency_groups=groups)(RaySlot)
+        from sweeper.ray import slot
+
+        options = {**self._cluster.need.options, "max_restarts": 0, "concurrency_groups": slot.THREADS}
+        self._actors = ray.remote(**options)(slot.RaySlot)
         self._work_there = ray.put(self._work)  # a copy a node, for all slots on it
         self._looked()
 
@@ -150,22 +160,42 @@ class RayExecutor:
 
     def _looked(self) -> list[Message]:
         """At what the cluster holds now: asks for slots that are lacking, and gives up those that have no room."""
-        if time.monotonic() < self._looked_at + _LOOK:
+        now = time.monotonic()
+        if now < self._looked_at + _LOOK:
             return []
-        self._looked_at = time.monotonic()
+        self._looked_at = now
+        self._tell_if_none_begins(now)
         room = self._given or max(1, self._cluster.room())
         lacking = min(room, self._most) - len(self._seats)
         for _ in range(lacking):
             number = next(number for number in range(len(self._seats) + 1) if number not in self._seats)
             self._seats[number] = Seat(number, self._begun, self._data.of, self._site)
-            self._seats[number].ask()
-        said: list[Message] = []
-        vacant = [seat for seat in self._seats.values() if seat.is_vacant]
-        for seat in vacant[: max(0, -lacking)]:
-            said += self._seats.pop(seat.number).give_up("the cluster has shrunk", by_chance=True)
+        said = self._given_up(max(0, -lacking))
+        spare = any(seat.is_spare for seat in self._seats.values())
         for seat in self._seats.values():
+            seat.ask_if_wanted(spare=spare)
             seat.release_if_idle(_IDLE)
         return said
+
+    def _given_up(self, most: int) -> list[Message]:
+        """Of those with nothing to lose, at most so many."""
+        vacant = [number for number, seat in self._seats.items() if seat.is_vacant][:most]
+        leaving = [self._seats.pop(number) for number in vacant]
+        return [died for seat in leaving for died in seat.give_up("the cluster has shrunk", by_chance=True)]
+
+    def _queued(self) -> list[Message]:
+        if time.monotonic() < self._queued_at + _QUEUED:
+            return []
+        self._queued_at = time.monotonic()
+        return [message for seat in self._seats.values() for message in seat.queued()]
+
+    def _tell_if_none_begins(self, now: float) -> None:
+        """A sweep may wait for a node, or for others to leave, but not without a word."""
+        if any(seat.is_placed or seat.is_spare for seat in self._seats.values()):
+            self._told_at = now + _SILENCE
+        elif now > self._told_at:
+            self._told_at = math.inf  # once is enough
+            _log.warning(self._cluster.why_none_begins())
 
     def _heard(self, timeout: float) -> list[Message]:
         import ray
@@ -186,7 +216,8 @@ class RayExecutor:
             heard = ray.get(seat.hearing)
         except exceptions.RayTaskError as error:
             if isinstance(error.cause, OSError):
-                raise SweeperError(f"A slot on node {seat.node} of the cluster cannot go on: {error.cause}") from error
+                place = f"node {seat.node[:8]} of the cluster" if seat.node else "the cluster"
+                raise SweeperError(f"A slot on {place} cannot go on: {error.cause}") from error
             raise
         except (exceptions.RuntimeEnvSetupError, exceptions.ActorUnschedulableError) as error:
             raise SweeperError(f"hydra.sweeper.executor: a slot cannot begin on the cluster. {error}") from error

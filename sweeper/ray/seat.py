@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sweeper.engine.executor import Died, Done, Message, Raised, Ready, TrialJob
+from sweeper.engine.executor import Died, Done, Message, Queued, Raised, Ready, TrialJob
 from sweeper.errors import SweeperError
 from sweeper.ray import shared_folder
+from sweeper.ray.messages import Answered, Command, Ended, Heard, Killed, Submitted
 from sweeper.ray.shared_folder import Site
 from sweeper.ray.shipped_data import Parcel
-from sweeper.ray.slot import HEARING, TELLING, Answered, Command, Ended, Heard, Killed, Submitted
 
 _MOMENT = 0.1  # seconds
 _FAILED_STARTS = 3  # actors in a row that are lost before they are ready: the next one would be, too
@@ -32,7 +32,7 @@ class Seat:
         self._actor: Any = None
         self._life = 0  # of its process: the number that it spoke with last
         self._deaf_below = 0  # what processes before this one say is not heard any more
-        self._is_placed = False  # its actor has spoken
+        self.is_placed = False  # its actor has spoken
         self._is_ready = False  # its process takes a trial
         self._is_offered = False  # the coordinator takes it for ready
         self._is_away = False  # a call is run elsewhere in its name
@@ -52,11 +52,23 @@ class Seat:
         """Whether nothing would be lost with it but a wait."""
         return not (self._is_ready or self._trial or self._is_away)
 
+    @property
+    def is_spare(self) -> bool:
+        """Whether nobody wanted it for so long that it gave back what it held."""
+        return self._is_offered and self._actor is None
+
     def ask(self) -> None:
         """For an actor, which comes when the cluster has room."""
         self._actor = self._begin(self.number)
         self._life = self._deaf_below = 0
         self._hear()
+
+    def ask_if_wanted(self, *, spare: bool) -> None:
+        """spare: others wait for work already. Then an actor is asked for no longer, and an autoscaler adds no node."""
+        if not spare and self._actor is None and not (self._is_offered or self._is_away):
+            self.ask()
+        elif spare and self._actor is not None and not (self.is_placed or self._waiting):
+            self.release()
 
     def submit(self, trial: TrialJob) -> None:
         self._is_offered, self._waiting = False, trial
@@ -71,6 +83,10 @@ class Seat:
             trial, data = self._waiting, self._data.result()
             self._waiting = self._data = None
             self._send(trial, data)
+
+    def queued(self) -> list[Queued]:
+        """Whether its trial waits for an actor, and with it for room on the cluster."""
+        return [Queued(self.number)] if self._waiting and not self._is_ready else []
 
     def answer(self, stop: bool) -> None:
         self._tell(Answered(stop))
@@ -99,7 +115,7 @@ class Seat:
         Raises: SweeperError if the sweep cannot go on, OSError if the disk does not take a file.
         """
         self._hear()
-        self._is_placed = True
+        self.is_placed = True
         self.node, self._shares = heard.node, heard.shares
         shared_folder.unpack(heard.files, Path(self._site.sweep))
         if heard.log:
@@ -119,14 +135,11 @@ class Seat:
 
         Raises: SweeperError if too many in a row were lost before they were ready.
         """
-        import ray
-
         never_ready = self._life == 0 and not (self._is_ready or self._trial)
         self._failed_starts = self._failed_starts + 1 if never_ready else 0
         if self._failed_starts >= _FAILED_STARTS:
             raise SweeperError(f"The slots on the cluster are lost before they are ready: {reason}")
-        with suppress(Exception):  # it is gone for good, mostly
-            ray.kill(self._actor)
+        self._kill_actor()
         died = self.give_up(reason, by_chance=by_chance)
         self.ask()
         return died
@@ -148,12 +161,20 @@ class Seat:
         """Ends what its actor does; Ray ends the actor when nobody holds it any more. Returns the reference to its last
         word, if it has begun to speak.
         """
-        if self._actor is not None:
+        if self.is_placed:
             self._tell(Ended())
-        last = self.hearing if self._is_placed else None
+        elif self._actor is not None:
+            self._kill_actor()  # Ray would go on looking for room: it has calls to make
+        last = self.hearing if self.is_placed else None
         self._actor = self.hearing = self._data = None
-        self._is_ready = self._is_placed = False
+        self._is_ready = self.is_placed = False
         return last
+
+    def _kill_actor(self) -> None:
+        import ray
+
+        with suppress(Exception):  # it is gone for good, mostly
+            ray.kill(self._actor)
 
     def _understood(self, message: Message) -> list[Message]:
         match message:
@@ -192,7 +213,7 @@ class Seat:
         self._trial = trial
 
     def _tell(self, command: Command) -> None:
-        self._actor.tell.options(concurrency_group=TELLING).remote(self._life, command)
+        self._actor.tell.remote(self._life, command)
 
     def _hear(self) -> None:
-        self.hearing = self._actor.hear.options(concurrency_group=HEARING).remote()
+        self.hearing = self._actor.hear.remote()

@@ -57,6 +57,7 @@ class DataSets:
     def __init__(self):
         self._thread = ThreadPoolExecutor(1, "data")  # who asks has others to listen to
         self._process: Process | None = None
+        self._is_closed = False
         self._parcels: dict[str, Parcel] = {}  # by the name of the entry
 
     def start(self, work: bytes, logs: Path) -> None:
@@ -68,6 +69,7 @@ class DataSets:
         return self._thread.submit(self._found, overrides)
 
     def close(self) -> None:
+        self._is_closed = True
         self._end()  # whoever waits for it waits no longer
         self._thread.shutdown(cancel_futures=True)
         self._end()  # if it has begun just now
@@ -76,11 +78,12 @@ class DataSets:
         import ray
 
         try:
-            self._process = self._process or self._begun()
-            self._process.send(list(overrides))
-            located: Located | None = self._process.connection.recv()
+            loader = self._process = self._process or self._begun()
+            loader.send(list(overrides))
+            located: Located | None = loader.connection.recv()
         except (EOFError, OSError) as error:
-            _log.warning("The process that loads data sets for the cluster was lost: %s", error)
+            if not self._is_closed:
+                _log.warning("The process that loads data sets for the cluster was lost: %s", error)
             self._end()
             return None
         if located is None:

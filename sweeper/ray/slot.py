@@ -7,76 +7,47 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from queue import SimpleQueue
 
-from sweeper.engine.executor import Died, Done, Message, Raised, Reported, TrialJob
+import ray
+
+from sweeper.engine.executor import Died, Done, Message, Raised, Reported
 from sweeper.engine.local import WEIGHING
 from sweeper.engine.supervisor import Manner, Supervisor
 from sweeper.errors import SweeperError
 from sweeper.machine import hardware
 from sweeper.ray import shipped_data
+from sweeper.ray.messages import Answered, Command, Ended, Heard, Killed, Submitted
 from sweeper.ray.shared_folder import Scratch, Shared, Site
-from sweeper.ray.shipped_data import Parcel
 
-HEARING, TELLING = "hearing", "telling"  # threads of the actor: one waits for its process, the other one for us
-
-
-@dataclass(frozen=True)
-class Submitted:
-    job: TrialJob
-    files: dict[str, bytes] = field(default_factory=dict)  # of the sweep's folder, for a node that does not have it
-    data: Parcel | None = None  # likewise
-
-
-@dataclass(frozen=True)
-class Answered:
-    stop: bool
-
-
-@dataclass(frozen=True)
-class Killed:
-    pass
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The whole slot."""
-
-
-Command = Submitted | Answered | Killed | Ended
-
-
-@dataclass(frozen=True)
-class Heard:
-    node: str  # that the slot is on
-    said: list[tuple[int, Message]]  # with the number of the process that said it
-    files: dict[str, bytes] = field(default_factory=dict)  # of the sweep's folder, that are new or have changed
-    log: bytes = b""  # what has been added to that of the slot
-    shares: bool = True  # the sweep's folder with the coordinator
-    broken: str | None = None  # why the sweep cannot go on, for the user
+_HEARING, _TELLING = "hearing", "telling"
+THREADS = {_HEARING: 1, _TELLING: 1}  # of the actor: one waits for its process, the other one for us
 
 
 class RaySlot:
     def __init__(self, number: int, manner: Manner, work: bytes, site: Site):
         """Begins nothing yet: the first `hear` does, which can tell what is wrong. work: as of `Supervisor`."""
         sys.modules["__main__"].__file__ = None  # Ray's: else the slot's process would begin by running that, too
-        import ray
-
         self._number, self._manner, self._work, self._site = number, manner, work, site
-        self._node = ray.get_runtime_context().get_node_id()
+        mine = ray.get_runtime_context()
+        self._node = mine.get_node_id()
+        if not mine.get_accelerator_ids().get("GPU"):
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves all cards to who has asked for none
         self._commands: SimpleQueue[tuple[int, Command]] = SimpleQueue()
         self._woken, self._wake = Pipe(duplex=False)
         self._ground: Shared | Scratch | None = None
         self._supervisor: Supervisor | None = None
 
+    @ray.method(concurrency_group=_TELLING)
     def tell(self, life: int, command: Command) -> None:
         """life: of the process that is meant; if it is another one by now, it hears nothing."""
         self._commands.put((life, command))
         self._wake.send_bytes(b"1")
 
+    @ray.method(concurrency_group=_HEARING)
     def hear(self) -> Heard:
         """Waits until there is something to say."""
         try:

@@ -11,7 +11,7 @@ import yaml
 from sweeper.records import journal, record
 from sweeper.records.events import EpochReported, TrialEnded, TrialStarted
 
-from .watched import EACH_EXECUTOR, ONE_SLOT, X, events, lives, slots, study, trials, until
+from .watched import EACH_EXECUTOR, ONE_SLOT, SLOWLY, X, events, lives, slots, study, trials, until
 
 
 @EACH_EXECUTOR
@@ -71,6 +71,7 @@ def test_every_pruner_stops_the_trials_that_fall_behind(sweep, pruner):
     assert min(len(trial.curve) for trial in pruned) < 9
 
 
+@SLOWLY
 def test_a_free_slot_gets_work_before_the_others_are_done(sweep):
     """No batches: while one slot works on a slow trial the other one goes through all the rest."""
     code, output = sweep("pause=0.02,1", "hydra/sweeper/sampler=grid", "kind=round,flat", "hydra.sweeper.n_trials=4")
@@ -95,6 +96,7 @@ def test_a_killed_slot_costs_one_retry_and_no_trial(start):
     assert [trial.state.name for trial in study().trials] == ["COMPLETE"] * 3
 
 
+@EACH_EXECUTOR
 @pytest.mark.slow
 def test_a_trial_that_kills_its_process_again_and_again_fails(sweep):
     code, output = sweep("fail=never,exit", "hydra/sweeper/sampler=grid", "hydra.sweeper.max_failure_rate=0.5")
@@ -146,6 +148,7 @@ def test_three_trials_failing_alike_from_the_start_stop_the_sweep_and_show_why(s
     assert record.read(Path("sweep")).ended.state == "FAILED"
 
 
+@SLOWLY
 def test_too_many_failures_end_the_sweep_with_its_results_written(sweep):
     code, output = sweep(X, "fail='nan'", "hydra.sweeper.max_failure_rate=0.25")
     assert code == 1
@@ -227,6 +230,7 @@ def test_a_dead_slot_is_noticed_though_its_child_holds_the_connection(sweep):
     assert max(trial.seconds for trial in trials()) < 15  # the child lives 20
 
 
+@SLOWLY
 @pytest.mark.parametrize(
     ("fail", "reason"), [("quit", "SystemExit: please mend your config"), ("pair", "returned 2 values for 1")]
 )
@@ -274,6 +278,7 @@ def test_a_folder_can_be_named_by_what_a_trial_draws(sweep):
     assert all((trial.folder / "app.log").exists() for trial in trials())
 
 
+@SLOWLY
 def test_a_sweep_that_breaks_still_ends_with_its_results_written(sweep):
     code, output = sweep(X, "hydra.sweep.subdir='${nowhere}'")
     assert code == 1

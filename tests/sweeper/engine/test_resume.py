@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from sweeper.records import journal, record
 from sweeper.records.events import TrialEnded, TrialStarted
 
-from ..watched import EACH_EXECUTOR, X, events, lives, mlflow_client, slots, study, trials, until
+from ..watched import EACH_EXECUTOR, SLOWLY, X, events, lives, mlflow_client, slots, study, trials, until
 
 RESUME = "hydra.sweeper.resume=sweep"
 LIGHT = (X, "hydra/sweeper/pruner=none")
@@ -91,6 +92,7 @@ def test_a_stopped_sweep_goes_on_and_may_grow(start, sweep):
     assert_is_whole(7)
 
 
+@SLOWLY
 def test_torn_last_lines_and_a_stale_lock_cost_nothing_that_was_told(start, sweep):
     process = start(*LIGHT, "pause=0.2", "hydra.sweeper.n_trials=5")
     until(has_ended(2))
@@ -108,6 +110,7 @@ def test_torn_last_lines_and_a_stale_lock_cost_nothing_that_was_told(start, swee
     assert [trials()[trial.number].values for trial in finished] == [trial.values for trial in finished]
 
 
+@SLOWLY
 def test_a_resumed_sweep_draws_other_values_than_it_began_with(sweep):
     random_draws = (*LIGHT, "hydra/sweeper/sampler=random")
     assert sweep(*random_draws, "hydra.sweeper.n_trials=3")[0] == 0
@@ -184,11 +187,14 @@ MANY = "hydra.sweeper.n_trials=5000"  # more than can end before the last kill
 
 
 @pytest.mark.slow
-def test_fifty_kills_at_random_moments_lose_nothing_and_double_nothing(start):
+@pytest.mark.parametrize(("executor", "kills"), [("local", 50), ("ray", 10)], indirect=["executor"])
+def test_kills_at_random_moments_lose_nothing_and_double_nothing(start, executor, kills):
     rng = random.Random(0)
     arguments = (*LIGHT, "pause=0.2", "epochs=4")
-    for _ in range(50):
+    for _ in range(kills):
         process = start(*arguments, MANY, *([RESUME] if events() else []))
+        if executor == "ray":  # whose slots take their time
+            until(partial(slots, process))
         assert killed(process, rng.uniform(0, 8), rng), process.communicate()
     total = len(study().trials) + 5
     assert total > 10

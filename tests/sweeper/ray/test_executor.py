@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -165,50 +165,144 @@ def test_slots_larger_than_this_machine_are_refused(sweep):
 
 
 # An executor in a process of its own: a test's may be connected to one cluster only.
-RELEASE = """
+ALONE = """
 import time
 import ray
+from ray._private.state import actors
 from sweeper.ray import executor as ours
-from sweeper.engine.executor import Call, Done, Ready, TrialJob
+from sweeper.engine.executor import Call, Done, Queued, Ready, TrialJob
 from hydra.core.singleton import Singleton
 from sweeper.engine.slot import Work
 
-def heard(kind, count):
+def until(condition):
     found, last = [], time.monotonic() + 60
-    while len(found) < count and time.monotonic() < last:
-        found += [message for message in executor.wait(0.2) if isinstance(message, kind)]
+    while not condition(found):
+        assert time.monotonic() < last, found
+        found += executor.wait(0.1)
     return found
+
+def heard(kind, count):
+    def those(found):
+        return [message for message in found if isinstance(message, kind)]
+    return those(until(lambda found: len(those(found)) >= count))
 
 def free():
     return ray.available_resources().get("CPU", 0)
 
-ours._IDLE, ours._LOOK = 1.0, 0.2
-executor = ours.RayExecutor(slots=2, most=2, address={address!r})
-executor.start(Work(None, None, None, Singleton.get_state()).pickled(), "sweep/slots")
+def in_wait():
+    return sum(actor["State"] in ("DEPENDENCIES_UNREADY", "PENDING_CREATION") for actor in actors().values())
+
+def begun(**keys):
+    executor = ours.RayExecutor(address={address!r}, **keys)
+    executor.start(Work(None, None, None, Singleton.get_state()).pickled(), "sweep/slots")
+    return executor
+
+ours._LOOK = 0.2
+"""
+RELEASED = """
+ours._IDLE = 1.0
+executor = begun(slots=2)
 ready = heard(Ready, 2)
 assert len(ready) == 2 and free() == 0, free()
-last = time.monotonic() + 60
-while free() < 2 and time.monotonic() < last:
-    assert not executor.wait(0.2)
-assert free() == 2, free()
+assert not until(lambda found: free() == 2)
 executor.submit(ready[0].slot, Call(print, ("hello",)))
 assert [message.slot for message in heard((Done, Ready), 2)] == [ready[0].slot] * 2
 assert free() == 2, "a call needs nothing of the cluster"
+other = ray.remote(num_cpus=2)(type("Other", (), {"speak": lambda self: None})).remote()
+ray.get(other.speak.remote())
 executor.submit(ready[1].slot, TrialJob(0, [], "0"))
-last = time.monotonic() + 60
-while free() == 2 and time.monotonic() < last:
-    executor.wait(0.1)
-assert free() == 1, "work brings an actor back"
-executor.close()
-print("released")
+assert {message.slot for message in heard(Queued, 2)} == {ready[1].slot}, "others have the room, and its time stands"
+ray.kill(other)
+until(lambda found: free() == 1)  # work brings an actor back
+"""
+SHRUNK = """
+executor = begun(slots=None, most=8, gpus=1)
+executor._cluster.room = lambda: 3  # of nodes that have gone by the time that they are asked
+until(lambda found: in_wait() == 3)
+executor._cluster.room = lambda: 1
+until(lambda found: in_wait() == 1)
+"""
+SPARE = """
+ours._IDLE = 1.0
+executor = begun(slots=8)
+ready = until(lambda found: found and in_wait() == 0)
+assert len(ready) < 8, "those that nobody wanted were asked for"
+assert not until(lambda found: free() == 2)
+for message in ready:
+    executor.submit(message.slot, TrialJob(message.slot, [], str(message.slot)))
+until(lambda found: in_wait())  # the others as well, for they may be wanted
+"""
+TOO_LARGE = """
+ours._SILENCE = 1.0
+executor = begun(slots=1, gpus=1)
+last = time.monotonic() + 3
+until(lambda found: time.monotonic() > last)
 """
 
 
-def test_a_slot_without_work_gives_back_what_it_holds_until_it_has_work(nodes, tmp_path):
-    code = RELEASE.replace("{address!r}", repr(nodes.address))
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=200)
-    assert "released" in done.stdout, done.stdout + done.stderr
+@pytest.fixture
+def alone(nodes, tmp_path):
+    """Runs a script about an executor on the cluster; what it printed."""
+
+    def run(script):
+        code = f"{ALONE.replace('{address!r}', repr(nodes.address))}{script}executor.close()\nprint('closed')"
+        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=200)
+        assert "closed" in done.stdout, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+def test_a_slot_without_work_gives_back_what_it_holds_until_it_has_work(alone, tmp_path):
+    alone(RELEASED)
     assert (tmp_path / "sweep/slots/calls.log").read_text() == "hello\n"
+
+
+def test_a_slot_that_is_given_up_waits_for_room_no_longer(alone):
+    alone(SHRUNK)
+
+
+def test_while_slots_wait_for_work_no_others_wait_for_room(alone):
+    alone(SPARE)
+
+
+def test_slots_that_no_node_can_hold_are_waited_for_but_not_without_a_word(alone):
+    output = alone(TOO_LARGE)
+    assert output.count("there is no slot on the cluster") == 1
+    assert "needs cpus=1, gpus=1, and no node has as much, but at most CPU=2, GPU=0, memory=" in output
+
+
+@contextmanager
+def head(folder, *arguments, **environment):
+    """The process of one that is begun by a command, as somebody begins it. With the nodes that its provider adds."""
+    log = folder / "head.log"
+    begin = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--include-dashboard=false"]
+    with open(log, "w") as out:
+        process = psutil.Popen([*begin, *arguments], env=os.environ | environment, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        until(lambda: "started" in log.read_text() or process.poll() is not None)
+        assert process.poll() is None, log.read_text()
+        yield process
+    finally:
+        kill_all(process)
+
+
+@pytest.fixture
+def door(nodes, tmp_path):
+    """The port of a cluster for those outside of it."""
+    pytest.importorskip("grpc", reason="needs python -m pip install 'ray[client]'")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with head(tmp_path, "--port=0", "--num-cpus=2", f"--ray-client-server-port={port}"):
+        yield port
+
+
+@pytest.mark.slow
+def test_a_sweep_outside_of_the_cluster_is_let_in(sweep, door):
+    code, output = sweep(OWN, f"hydra.sweeper.executor.address=ray://127.0.0.1:{door}", *PLAIN)
+    assert code == 0, output
+    assert_each_is_told_once(8)
 
 
 # As Cluster.add_node begins one, in a process of its own.
@@ -305,17 +399,10 @@ def growing(nodes, tmp_path):
         if port.connect_ex(("127.0.0.1", 6379)) == 0:
             pytest.skip("port 6379, where the nodes of this provider look for their head, is taken")
     (tmp_path / "growing.json").write_text(json.dumps(GROWING))
-    own = os.environ | {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1"}
-    begin = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--port=6379", "--num-cpus=0"]
-    more = ["--include-dashboard=false", f"--autoscaling-config={tmp_path / 'growing.json'}"]
-    with open(tmp_path / "head.log", "w") as log:
-        head = psutil.Popen([*begin, *more], env=own, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        until(lambda: "started" in (tmp_path / "head.log").read_text() or head.poll() is not None)
-        assert head.poll() is None, (tmp_path / "head.log").read_text()
-        yield head
-    finally:
-        kill_all(head)
+    config = f"--autoscaling-config={tmp_path / 'growing.json'}"
+    quick = {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1"}
+    with head(tmp_path, "--port=6379", "--num-cpus=0", config, **quick) as process:
+        yield process
 
 
 @pytest.mark.slow
@@ -338,14 +425,15 @@ def test_an_autoscaling_cluster_grows_and_shrinks_under_a_sweep(start, growing):
     until(lambda: workers() == 0)
 
 
-def test_slots_share_a_card(start, nodes, another):
+@pytest.mark.parametrize(("gpus", "cards"), [("0.5", "0"), ("null", "")])
+def test_slots_share_a_card_and_see_none_that_they_have_not_asked_for(start, nodes, another, gpus, cards):
     another(num_cpus=2, num_gpus=1)  # Ray counts what it is told that there is
-    process = start(*on_cluster(nodes), X, "hydra.sweeper.executor.gpus=0.5", "hydra.sweeper.n_jobs=2", "pause=20")
+    process = start(*on_cluster(nodes), X, f"hydra.sweeper.executor.gpus={gpus}", "hydra.sweeper.n_jobs=2", "pause=20")
     until(lambda: len([event for event in events() if isinstance(event, TrialStarted)]) == 2)
     seen = [slot.environ() for slot in slots(process)]
     process.kill()
     process.wait()
-    assert [own["CUDA_VISIBLE_DEVICES"] for own in seen] == ["0", "0"]
+    assert [own.get("CUDA_VISIBLE_DEVICES") for own in seen] == [cards] * 2
 
 
 @pytest.mark.slow
