@@ -12,13 +12,14 @@ import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sweeper.errors import ConfigError, SweeperError
 from sweeper.machine import hardware, inherited
 
 _GB = 1e9  # bytes
+_FINEST = 1e-4  # part of a card that Ray counts
 _PATIENCE = 10  # seconds for the address to answer
 _LOCAL = "local"  # a new cluster, also where RAY_ADDRESS names another one
 _SILENT = {"RAY_DEDUP_LOGS_SKIP_REGEX": ".*"}  # of the lines that Ray prints by itself, those that it leaves out: all
@@ -30,20 +31,20 @@ class Need:
     """Of a slot."""
 
     cpus: float = 1
-    gpus: float = 0
+    gpus: float | None = None  # None: one where the cluster has any
     memory: float | None = None  # GB
 
     @property
     def resources(self) -> dict[str, float]:
         """In Ray's words and units."""
-        wanted = {"CPU": self.cpus, "GPU": self.gpus, "memory": (self.memory or 0) * _GB}
+        wanted = {"CPU": self.cpus, "GPU": self.gpus or 0, "memory": (self.memory or 0) * _GB}
         return {name: amount for name, amount in wanted.items() if amount}
 
     @property
     def options(self) -> dict[str, Any]:
         """Of an actor."""
         memory = {} if self.memory is None else {"memory": int(self.memory * _GB)}
-        return {"num_cpus": self.cpus, "num_gpus": self.gpus, **memory}
+        return {"num_cpus": self.cpus, "num_gpus": self.gpus or 0, **memory}
 
     def __str__(self) -> str:
         keys = {"cpus": self.cpus, "gpus": self.gpus, "memory": self.memory}
@@ -66,47 +67,56 @@ class Cluster:
         if address is not None:
             _check_answers(address)
 
-    def connect(self, cpus: int, runtime_env: Mapping[str, Any]) -> None:
+    def connect(self, slots: int | None, runtime_env: Mapping[str, Any]) -> None:
         """Waits for it, for what Ray does to signals has to be undone before anybody else relies on them. In the main
         thread: with the thread that begins them, the processes of a cluster of this machine end, however that ends.
 
-        cpus: of such a cluster. runtime_env: of the slots, in Ray's words.
+        slots: that are asked for; None: as many as it holds. runtime_env: of the slots, in Ray's words.
 
         Raises: SweeperError if Ray refuses, ConfigError if a cluster of this machine cannot hold a slot.
         """
         with inherited.environment(_SILENT | (_own() if self.address is None else {})):
-            self._begin(cpus, runtime_env)
+            self._begin(slots, runtime_env)
 
-    def _begin(self, cpus: int, runtime_env: Mapping[str, Any]) -> None:
+    def _begin(self, slots: int | None, runtime_env: Mapping[str, Any]) -> None:
         import ray
 
         logging.getLogger("ray").setLevel(logging.ERROR)
         known: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "runtime_env": runtime_env}
         if self.address is None:
-            known |= {"num_cpus": cpus, "include_dashboard": False}
+            known |= {"num_cpus": self._cores(slots), "include_dashboard": False}
         try:
             with _sigterm_kept():
                 ray.init(self.address or _LOCAL, **known)
         except Exception as error:  # of many kinds: another version, no token, a runtime environment that is refused
             address = self.address or "null"
             raise SweeperError(f"hydra.sweeper.executor.address={address}: Ray does not begin: {error}") from error
+        if self.need.gpus is None:
+            self.need = replace(self.need, gpus=self._part_of_a_card(slots))
         if self.address is None and not self.room():
-            had = _told(ray.nodes()[0]["Resources"])
+            had = _told(_nodes()[0])
             raise ConfigError(
                 f"hydra.sweeper.executor: a slot needs {self.need}, and this machine has {had}. Give less."
             )
 
     def room(self) -> int:
         """How many slots its nodes would hold if they held nothing else."""
-        import ray
+        return sum(map(self.need.fits_into, _nodes()))
 
-        return sum(self.need.fits_into(node["Resources"]) for node in ray.nodes() if node["Alive"])
+    def _cores(self, slots: int | None) -> int:
+        """Of a cluster of this machine alone: more than it has where more slots are asked for, as processes may be."""
+        return max(hardware.cores(), math.ceil(self.need.cpus * (slots or 0)))
+
+    def _part_of_a_card(self, slots: int | None) -> float:
+        """Each slot's, where the user does not say: a whole one, or less where this machine has fewer than slots."""
+        cards = sum(node.get("GPU", 0) for node in _nodes())
+        if self.address is None and slots:
+            return math.floor(min(1, cards / slots) / _FINEST) * _FINEST
+        return 1 if cards else 0
 
     def why_none_begins(self) -> str:
         """For the user of a cluster, who waits."""
-        import ray
-
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        nodes = _nodes()
         most = {name: max((node.get(name, 0) for node in nodes), default=0) for name in ("CPU", "GPU", "memory")}
         lack = f"no node has as much, but at most {_told(most)}"
         why = "its nodes are in use by others, or still prepare it" if self.room() else lack
@@ -137,6 +147,13 @@ class Cluster:
         ray.shutdown()
 
 
+def _nodes() -> list[Mapping[str, float]]:
+    """What each that is alive has."""
+    import ray
+
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
 def _told(resources: Mapping[str, float]) -> str:
     """Of a node, for the user."""
     cpus, gpus, memory = (resources.get(name, 0) for name in ("CPU", "GPU", "memory"))
@@ -164,11 +181,6 @@ def _own() -> dict[str, str]:
     if "ray" in sys.modules or "RAY_AUTH_MODE" in os.environ:
         return quiet
     return quiet | {_NO_CLUSTERS: "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-
-
-def cores(need: Need, slots: int | None) -> int:
-    """Of a cluster of this machine: its own, or more where more slots than those are asked for, as processes may be."""
-    return max(hardware.cores(), math.ceil(need.cpus * (slots or 0)))
 
 
 def _check_answers(address: str) -> None:

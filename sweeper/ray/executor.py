@@ -19,7 +19,7 @@ from sweeper.engine.executor import Call, Message, Ready, TrialJob
 from sweeper.engine.supervisor import Manner, Supervisor
 from sweeper.errors import SweeperError
 from sweeper.machine import hardware
-from sweeper.ray import cluster, shipped_code
+from sweeper.ray import shipped_code
 from sweeper.ray.cluster import Cluster, Need
 from sweeper.ray.seat import Seat
 from sweeper.ray.shared_folder import Site
@@ -59,8 +59,8 @@ class RayExecutor:
         Raises: ConfigError for a number from 0 down, and as `Cluster`.
         """
         positive = {"threads": threads, "recycle_after": recycle_after, "memory_limit": memory_limit}
-        supervisor.check(cpus=cpus, gpus=gpus, memory=memory, **positive)
-        self._cluster = Cluster(address, Need(cpus, gpus or 0, memory))
+        supervisor.check(cpus=cpus, gpus=gpus or None, memory=memory, **positive)
+        self._cluster = Cluster(address, Need(cpus, gpus, memory))
         self._ships = address is not None if ship_code is None else ship_code
         self._runtime_env = runtime_env or {}
         self._given, self._most = slots, most or slots or hardware.cores()
@@ -138,7 +138,7 @@ class RayExecutor:
     def _connect(self) -> None:
         with tempfile.TemporaryDirectory(prefix="sweeper-code-") as stage:
             shipped = shipped_code.runtime_env(Path(stage)) if self._ships else {}
-            self._cluster.connect(cluster.cores(self._cluster.need, self.slots), {**shipped, **self._runtime_env})
+            self._cluster.connect(self.slots, {**shipped, **self._runtime_env})
         self._is_connected = True
         self._told_at = time.monotonic() + _SILENCE
         import ray

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from sweeper.errors import ConfigError
+from sweeper.ray import cluster
 from sweeper.ray.cluster import Cluster, Need
 
 
@@ -35,3 +36,21 @@ def test_an_executor_that_is_chosen_has_not_imported_ray_yet():
 )
 def test_a_node_holds_as_many_slots_as_its_scarcest_resource_allows(need, slots):
     assert need.fits_into({"CPU": 4, "GPU": 1, "memory": 10e9}) == slots
+
+
+@pytest.mark.parametrize(
+    ("address", "slots", "cards", "part"),
+    [
+        (None, None, 1, 1),
+        (None, 1, 2, 1),
+        (None, 3, 1, 0.3333),
+        (None, 4, 2, 0.5),
+        (None, 4, 0, 0),
+        ("auto", 4, 1, 1),
+        ("auto", None, 0, 0),
+    ],
+)
+def test_slots_have_the_cards_that_there_are_unless_the_user_says_otherwise(monkeypatch, address, slots, cards, part):
+    monkeypatch.setattr(cluster, "_nodes", lambda: [{"CPU": 4.0, "GPU": float(cards)}])
+    assert Cluster(address, Need())._part_of_a_card(slots) == pytest.approx(part)
+    assert Need(gpus=part).fits_into({"CPU": 8, "GPU": cards}) >= (slots or 1) or not cards or address
