@@ -105,9 +105,10 @@ class SharedStudy(Study):
     def _check_work(self, begun: Sequence[Proposal], earlier: Sequence[Trial] | None) -> None:
         """Raises: ConfigError if a new sweep would have nothing to do, now or when another one is lost."""
         if earlier is None and not (begun or self.is_ready or self.waits_for_others):
+            claimed = self._watch.census.claimed
             raise ConfigError(
-                f"Study {self._study.study_name} in {self._address} has all its {self._census.claimed} trials. Give "
-                f"more, hydra.sweeper.n_trials={2 * self._census.claimed} is the total of all sweeps that share it, or "
+                f"Study {self._study.study_name} in {self._address} has all its {claimed} trials. Give "
+                f"more, hydra.sweeper.n_trials={2 * claimed} is the total of all sweeps that share it, or "
                 "another hydra.sweeper.study_name."
             )
 

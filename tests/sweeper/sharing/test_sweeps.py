@@ -59,6 +59,11 @@ def begun(name):
     return {event.trial: event.params for event in events if isinstance(event, TrialStarted)}
 
 
+def has_begun(name):
+    """Or was killed before it wrote anything, and is begun anew."""
+    return Path(name, journal.NAME).exists() and any(journal.read(Path(name), epochs=False))
+
+
 def finish(process):
     out, err = process.communicate(timeout=120)
     return process.returncode, out + err
@@ -270,7 +275,7 @@ class Chaos:
                 self._begin(name)
 
     def _begin(self, name):
-        resume = (f"hydra.sweeper.resume={name}",) if Path(name, journal.NAME).exists() else ()
+        resume = (f"hydra.sweeper.resume={name}",) if has_begun(name) else ()
         few = ("hydra.sweeper.heartbeat=2", "hydra.sweeper.n_jobs=1", "hydra.sweeper.max_retries=100", "pause=0.1")
         self._processes[name] = self._join(name, *few, *resume, n_trials=MANY)
 
