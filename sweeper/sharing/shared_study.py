@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.exceptions import UpdateFinishedTrialError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from sqlalchemy.exc import SQLAlchemyError
 
 from sweeper.errors import ConfigError
@@ -63,7 +63,7 @@ class SharedStudy(Study):
         try:
             super().__init__(settings, space, folder, held=self._held, **keys)
             self._study.sampler = seeds.reseeded(self._study, self._members, settings, space, keys.get("price"))
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, StorageInternalError) as error:
             self.close()
             raise ConfigError(f"hydra.sweeper.storage={self._address}: {outage.reason(error)}") from error
         except BaseException:

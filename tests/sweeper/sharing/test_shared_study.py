@@ -355,6 +355,16 @@ def test_a_study_that_was_deleted_begins_anew(join, trials, storage):
     assert [trial.number for trial in trials()] == [0, 1, 2]
 
 
+def test_what_the_database_refuses_while_a_sweep_begins_is_told(join, storage):
+    engine = create_engine(driven(storage))
+    join(1)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE trials RENAME COLUMN number TO another")
+    with pytest.raises(ConfigError, match=r"hydra.sweeper.storage=.* (trials\.)?number"):
+        join(1)
+    engine.dispose()
+
+
 def test_several_processes_may_make_the_tables_at_once(storage):
     opened, errors = [], []
 

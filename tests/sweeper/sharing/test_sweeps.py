@@ -271,8 +271,15 @@ class Chaos:
 
     def _begin_all(self):
         for name in SWEEPS:
-            if name not in self._processes:
+            if name not in self._processes or self._was_refused(self._processes[name]):
                 self._begin(name)
+
+    def _was_refused(self, process):
+        """It was begun while the database was away."""
+        if process.poll() != 2:
+            return False
+        assert "hydra.sweeper.storage=" in process.communicate()[1]
+        return True
 
     def _begin(self, name):
         resume = (f"hydra.sweeper.resume={name}",) if has_begun(name) else ()
