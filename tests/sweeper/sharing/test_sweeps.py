@@ -21,7 +21,7 @@ from ..watched import X, lives, slots, until
 
 LIGHT = (X, "hydra/sweeper/pruner=none", "pause=0.3", "hydra.sweeper.study_name=hills", "hydra.sweeper.heartbeat=4")
 TRIALS = 8
-MANY = 60  # more than end while there is chaos
+MANY = 45  # more than end while there is chaos
 SWEEPS = ("one", "two", "three")
 
 
@@ -321,7 +321,7 @@ def test_whatever_happens_to_three_sweeps_and_their_database_each_trial_ends_onc
         return start(*LIGHT, *place, *arguments)
 
     chaos = Chaos(join, postgresql, int(os.environ.get("CHAOS", 0)))
-    chaos.rage(seconds=30)
+    chaos.rage(seconds=22)
     chaos.settle()
     assert all(chaos.happened[each] > 1 for each in ("_kill", "_stop", "_restart"))
     study = optuna.load_study(study_name="hills", storage=address.replace("postgresql:", "postgresql+psycopg:"))
