@@ -12,13 +12,13 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from sqlalchemy.exc import SQLAlchemyError
 
-from sweeper.errors import ConfigError
+from sweeper.errors import ConfigError, SweeperError
 from sweeper.records.events import TrialEnded
 from sweeper.records.record import Trial
 from sweeper.records.states import OPEN, State
@@ -36,6 +36,14 @@ from sweeper.sharing.places import Place, Places
 from sweeper.sharing.session import Session
 from sweeper.sharing.watch import Watch
 from sweeper.training import checkpoint
+
+T = TypeVar("T")
+
+
+class StudyDeleted(SweeperError):
+    """By somebody, with all of its trials, while a sweep took part in it."""
+
+    exit_code = 1
 
 
 class SharedStudy(Study):
@@ -130,7 +138,7 @@ class SharedStudy(Study):
 
     def ask(self) -> Proposal | None:
         """None if others were faster."""
-        return self._outage.outlast(self._ask)
+        return self._done(self._ask)
 
     def _ask(self) -> Proposal | None:
         study = self._study  # it does not look again at trials that it knows: a new one does
@@ -171,25 +179,38 @@ class SharedStudy(Study):
         if origin := self._origins.pop(number, None):
             checkpoint.copy(origin, self._folder / subdir)
 
+    def _done(self, action: Callable[[], T]) -> T:
+        """See `Outage.outlast`. Raises: StudyDeleted."""
+        try:
+            return self._outage.outlast(action)
+        except KeyError as error:
+            if self._study.study_name in optuna.get_all_study_names(self._held):
+                raise
+            raise StudyDeleted(
+                f"Study {self._study.study_name} in {self._address} was deleted while this sweep took part in it. What "
+                f"it found until then is in {self._folder}; for a new one that begins with its trials: "
+                f"hydra.sweeper.enqueue={self._folder}"
+            ) from error
+
     def report(self, number: int, epoch: int, value: float) -> bool:
         try:
-            return self._outage.outlast(partial(super().report, number, epoch, value))
+            return self._done(partial(super().report, number, epoch, value))
         except UpdateFinishedTrialError:  # another coordinator has it, and was faster
             return True
 
     def settle(self, ended: TrialEnded) -> bool:
         if ended.state in OPEN:
             return True
-        return self._outage.outlast(partial(self._places.settle, ended.trial, settled.written(ended)))
+        return self._done(partial(self._places.settle, ended.trial, settled.written(ended)))
 
     def tell(
         self, number: int, state: State, values: Sequence[float] | None, facts: Mapping[str, Any] | None = None
     ) -> None:
         if state == "TAKEN_OVER":
             self._forget(number)
-            self._outage.outlast(self._watch.look)  # others have it: they are waited for
+            self._done(self._watch.look)  # others have it: they are waited for
         elif state not in OPEN:
-            self._outage.outlast(partial(self._tell, number, state, values, facts))
+            self._done(partial(self._tell, number, state, values, facts))
 
     def _tell(self, number: int, state: State, values: Sequence[float] | None, facts: Mapping[str, Any] | None) -> None:
         try:
@@ -207,7 +228,7 @@ class SharedStudy(Study):
     def refresh(self) -> None:
         """Tells what coordinators have settled, and not told before they were lost."""
         if self._watch.census.untold:
-            self._outage.outlast(self._tell_for_others)
+            self._done(self._tell_for_others)
 
     def _tell_for_others(self) -> None:
         for place in self._places.untold():
@@ -215,10 +236,10 @@ class SharedStudy(Study):
         self._watch.look()
 
     def lost(self, number: int) -> bool:
-        return self._outage.outlast(partial(self._watch.lost, number))
+        return self._done(partial(self._watch.lost, number))
 
     def taker(self, number: int) -> str:
-        return self._outage.outlast(partial(self._watch.taker, number))
+        return self._done(partial(self._watch.taker, number))
 
     def close(self) -> None:
         """Others may take over at once what this coordinator has left open."""

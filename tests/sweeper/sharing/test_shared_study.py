@@ -20,7 +20,7 @@ from sweeper.search.space import Space
 from sweeper.sharing import database, settled, tables
 from sweeper.sharing.members import Members
 from sweeper.sharing.places import Places
-from sweeper.sharing.shared_study import SharedStudy
+from sweeper.sharing.shared_study import SharedStudy, StudyDeleted
 
 NAME = "hills"
 SAIL = {
@@ -353,6 +353,15 @@ def test_a_study_that_was_deleted_begins_anew(join, trials, storage):
     optuna.delete_study(study_name=NAME, storage=driven(storage))
     together(join(3))
     assert [trial.number for trial in trials()] == [0, 1, 2]
+
+
+def test_that_somebody_deleted_the_study_meanwhile_is_told(join, storage):
+    study = join(4)
+    number = study.ask().number
+    optuna.delete_study(study_name=NAME, storage=driven(storage))
+    for action in (study.ask, lambda: study.report(number, 1, 0.5), lambda: end(study, number)):
+        with pytest.raises(StudyDeleted, match=f"Study {NAME} in .* was deleted while this sweep took part in it"):
+            action()
 
 
 def test_what_the_database_refuses_while_a_sweep_begins_is_told(join, storage):
