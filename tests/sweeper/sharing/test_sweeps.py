@@ -21,7 +21,7 @@ from ..watched import X, lives, slots, until
 
 LIGHT = (X, "hydra/sweeper/pruner=none", "pause=0.3", "hydra.sweeper.study_name=hills", "hydra.sweeper.heartbeat=4")
 TRIALS = 8
-MANY = 45  # more than end while there is chaos
+MANY = 36  # more than end while there is chaos
 SWEEPS = ("one", "two", "three")
 
 
@@ -251,11 +251,12 @@ class Chaos:
 
     def rage(self, seconds):
         self._begin_all()
+        until(lambda: all(begun(name) for name in SWEEPS))
         deadline = time.monotonic() + seconds
         while (now := time.monotonic()) < deadline:
             for name in [name for name, end in self._stopped.items() if end < now]:
                 self._wake(name)
-            happens = self._random.choice((self._kill, self._kill, self._stop, self._stop, self._restart))
+            happens = self._random.choice((self._kill, self._stop, self._stop, self._restart))
             happens(self._random.choice(SWEEPS))
             self.happened[happens.__name__] += 1
             time.sleep(self._random.uniform(0.3, 2.5))
@@ -283,7 +284,7 @@ class Chaos:
 
     def _begin(self, name):
         resume = (f"hydra.sweeper.resume={name}",) if has_begun(name) else ()
-        few = ("hydra.sweeper.heartbeat=2", "hydra.sweeper.n_jobs=1", "hydra.sweeper.max_retries=100", "pause=0.1")
+        few = ("hydra.sweeper.heartbeat=2", "hydra.sweeper.n_jobs=1", "hydra.sweeper.max_retries=100")
         self._processes[name] = self._join(name, *few, *resume, n_trials=MANY)
 
     def _kill(self, name):
@@ -299,7 +300,7 @@ class Chaos:
         """For less than its heartbeat, or longer."""
         if name in self._processes and name not in self._stopped:
             self._processes[name].send_signal(signal.SIGSTOP)
-            self._stopped[name] = time.monotonic() + self._random.uniform(1, 6)
+            self._stopped[name] = time.monotonic() + self._random.uniform(1, 8)
 
     def _wake(self, name):
         self._stopped.pop(name)
