@@ -29,8 +29,8 @@ class _Silence:
 
 
 class Heartbeat:
-    def __init__(self, members: Members, patience: float, look: Callable[[Mapping[int, Member]], None]):
-        """patience: seconds, of this coordinator. look: called in the thread after each sign, with all coordinators."""
+    def __init__(self, members: Members, patience: float, look: Callable[[], None]):
+        """patience: seconds, of this coordinator. look: called in the thread after each sign."""
         self._members, self._look = members, look
         self._pause = min(_LONGEST, patience / _OFTEN)
         self._silent: dict[int, _Silence] = {}
@@ -47,15 +47,14 @@ class Heartbeat:
         while not self._ended.wait(self._pause):
             try:
                 self._members.beat()
-                members = self._members.all()
-                self._watch(members)
-                self._look(members)
+                self._listen(self._members.all())
+                self._look()
             except Exception as error:  # whatever a database can raise; who asks and tells hears of it, too
                 _log.debug("No sign could be given: %s", error)
                 self._silent.clear()
                 self._looked_at = None
 
-    def _watch(self, members: Mapping[int, Member]) -> None:
+    def _listen(self, members: Mapping[int, Member]) -> None:
         now = time.monotonic()
         # This process itself may have been stopped: what it did not look for is no silence.
         passed = 0.0 if self._looked_at is None else min(now - self._looked_at, 2 * self._pause)

@@ -20,7 +20,7 @@ _PAUSE = 0.05  # seconds until a turn is asked for again
 @dataclass(frozen=True)
 class Member:
     number: int
-    token: str  # which no other coordinator has, of any study
+    token: str  # of its sweep, the same in all its sessions, and of no other one
     folder: str  # of its sweep
     host: str
     patience: float  # seconds without a sign of it after which it counts as lost
@@ -33,9 +33,12 @@ class Member:
 
 
 class Members:
-    def __init__(self, engine: Engine, study: int, folder: str, host: str, patience: float):
-        """Joins them, also where the same sweep goes on: a session is a coordinator. study: Optuna's ID of it."""
-        self._engine, self._study, self.token = engine, study, uuid4().hex
+    def __init__(self, engine: Engine, study: int, token: str | None, folder: str, host: str, patience: float):
+        """Joins them, also where the same sweep goes on: a session is a coordinator.
+
+        study: Optuna's ID of it. token: of the sweep; None: it has none yet.
+        """
+        self._engine, self._study, self.token = engine, study, token or uuid4().hex
         row = {
             "study": study,
             "token": self.token,
@@ -54,6 +57,10 @@ class Members:
         query = select(*coordinators.c[1:]).where(coordinators.c.study == self._study)
         with self._engine.connect() as connection:
             return {row.number: Member(*row) for row in connection.execute(query)}
+
+    def earlier_sessions(self) -> set[int]:
+        """The coordinators that this sweep was before."""
+        return {number for number, member in self.all().items() if member.token == self.token and number != self.me}
 
     def beat(self) -> None:
         """A sign: this coordinator is here, whatever others thought."""

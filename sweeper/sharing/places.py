@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, Select, and_, case, func, or_, select, update
+from optuna.trial import TrialState
+from sqlalchemy import Engine, Select, Text, and_, case, cast, func, or_, select, update
 
 from sweeper.sharing import tables
-from sweeper.sharing.tables import HERE, LOST, coordinators, places
+from sweeper.sharing.tables import HERE, LOST, coordinators, places, trials
+
+_OPEN = places.c.outcome.is_(None)
+_GONE = coordinators.c.state != HERE  # whoever has the place
+_UNTOLD = and_(places.c.outcome.is_not(None), cast(trials.c.state, Text) == TrialState.RUNNING.name)
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,9 @@ class Census:
 
     claimed: int
     ended: int  # by others
-    elsewhere: int  # that others run
+    elsewhere: int  # that others run, or have settled and not told the study yet
     free: int  # whose coordinators are gone
+    untold: int  # as `Places.untold` lists them
 
     def room(self, most: int) -> bool:
         """Whether one may be had."""
@@ -40,7 +46,7 @@ class Places:
     def __init__(self, engine: Engine, study: int, me: int):
         """study: Optuna's ID of it. me: number of this coordinator."""
         self._engine, self._study, self._me = engine, study, me
-        self._is_mine = places.c.coordinator == me
+        self._is_mine, self._is_others = places.c.coordinator == me, places.c.coordinator != me
 
     def claim(self, most: int, trial: int | None = None) -> Place | None:
         """One that nobody had, if there are less than `most`; for this trial, if nobody has one for it."""
@@ -59,12 +65,11 @@ class Places:
 
     def open(self) -> list[Place]:
         """Those that this coordinator runs, and those that it may take over."""
-        return self._listed(places.c.outcome.is_(None), or_(self._is_mine, coordinators.c.state != HERE))
+        return self._listed(_OPEN, or_(self._is_mine, _GONE))
 
-    def settled(self, trials: Collection[int]) -> list[Place]:
-        """Those of these trials that have an outcome, and a coordinator that is gone, or this one."""
-        whose = or_(self._is_mine, coordinators.c.state != HERE)
-        return self._listed(places.c.outcome.is_not(None), whose, places.c.trial.in_(trials))
+    def untold(self) -> list[Place]:
+        """Those whose coordinator has settled how they ended, and was lost before it told the study."""
+        return self._listed(_UNTOLD, self._is_others, _GONE)
 
     def of(self, trials: Collection[int]) -> dict[int, Place]:
         """By trial."""
@@ -80,7 +85,11 @@ class Places:
             places.c.coordinator.is_(None) if place.coordinator is None else places.c.coordinator == place.coordinator
         )
         losses = place.losses + (place.state == LOST)
-        return self._change(place.number, seen, places.c.outcome.is_(None), coordinator=self._me, losses=losses)
+        return self._change(place.number, seen, _OPEN, coordinator=self._me, losses=losses)
+
+    def holds(self, place: Place) -> bool:
+        """Whether it is this coordinator's still."""
+        return bool(self._listed(places.c.number == place.number, self._is_mine))
 
     def note(self, place: Place, trial: int) -> bool:
         """Which trial Optuna has made for it. Whether it is this coordinator's still."""
@@ -91,15 +100,14 @@ class Places:
         place = self.of([trial])[trial]
         if place.coordinator == self._me and place.outcome is not None:
             return True  # the answer to the first attempt was lost
-        return self._change(place.number, self._is_mine, places.c.outcome.is_(None), outcome=outcome)
+        return self._change(place.number, self._is_mine, _OPEN, outcome=outcome)
 
     def census(self) -> Census:
-        elsewhere = and_(places.c.coordinator != self._me, places.c.outcome.is_(None))
-        gone = coordinators.c.state != HERE
         sums = (
-            and_(places.c.outcome.is_not(None), or_(places.c.coordinator != self._me, places.c.coordinator.is_(None))),
-            and_(elsewhere, coordinators.c.state == HERE),
-            and_(elsewhere, gone),
+            and_(places.c.outcome.is_not(None), or_(self._is_others, places.c.coordinator.is_(None))),
+            and_(self._is_others, or_(_OPEN, _UNTOLD), coordinators.c.state == HERE),
+            and_(self._is_others, _OPEN, _GONE),
+            and_(self._is_others, _UNTOLD, _GONE),
         )
         query = self._joined(func.count(), *(func.count(case((each, 1))) for each in sums))
         with self._engine.connect() as connection:
@@ -119,4 +127,6 @@ class Places:
 
     def _joined(self, *columns: object) -> Select:
         whose = and_(coordinators.c.study == places.c.study, coordinators.c.number == places.c.coordinator)
-        return select(*columns).select_from(places.outerjoin(coordinators, whose)).where(places.c.study == self._study)
+        which = and_(trials.c.study_id == places.c.study, trials.c.number == places.c.trial)
+        joined = places.outerjoin(coordinators, whose).outerjoin(trials, which)
+        return select(*columns).select_from(joined).where(places.c.study == self._study)

@@ -27,7 +27,9 @@ from sqlalchemy.exc import IntegrityError
 HERE, LEFT, LOST = "here", "left", "lost"  # of a coordinator
 
 _all = MetaData()
-Table("studies", _all, Column("study_id", Integer, primary_key=True))  # Optuna's own
+# Optuna's own, as far as they are needed here
+Table("studies", _all, Column("study_id", Integer, primary_key=True))
+trials = Table("trials", _all, Column("study_id", Integer), Column("number", Integer), Column("state", Text))
 
 
 def _table(name: str, *columns: Column | UniqueConstraint) -> Table:
@@ -43,7 +45,7 @@ turns = _table(
 coordinators = _table(
     "sweeper_coordinators",
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("token", Text, nullable=False),  # which no other coordinator has, of any study
+    Column("token", Text, nullable=False),  # of its sweep, the same in all its sessions
     Column("folder", Text, nullable=False),  # of its sweep
     Column("host", Text, nullable=False),
     Column("patience", Float, nullable=False),  # seconds without a sign of it after which it counts as lost

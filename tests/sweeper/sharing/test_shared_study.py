@@ -14,12 +14,13 @@ from sqlalchemy import create_engine, make_url
 
 from sweeper.errors import ConfigError
 from sweeper.records.events import TrialEnded
+from sweeper.records.record import Trial
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space
 from sweeper.sharing import database, settled, tables
 from sweeper.sharing.members import Members
 from sweeper.sharing.places import Places
-from sweeper.sharing.shared_study import SharedStudy
+from sweeper.sharing.shared_study import SharedStudy, StudyDeleted
 
 NAME = "hills"
 SAIL = {
@@ -115,7 +116,7 @@ def another(storage, host="elsewhere"):
     engine = create_engine(driven(storage))
     with engine.connect() as connection:
         study = connection.exec_driver_sql("SELECT max(study_id) FROM studies").scalar()
-    members = Members(engine, study, "multirun/lost", host, patience=60)
+    members = Members(engine, study, None, "multirun/lost", host, patience=60)
     return members, Places(engine, study, members.me)
 
 
@@ -214,11 +215,84 @@ def test_what_was_settled_and_not_told_is_told_by_another_as_it_was(join, trials
     assert [proposal.number for proposal in done[0]] == [1]
 
 
+def test_none_ends_before_what_others_have_settled_is_told(join, trials):
+    lost, other = join(2, heartbeat=1.0), join(2)
+    number = lost.ask().number
+    lost.settle(TrialEnded(number, "FINISHED", (0.75,), None))
+    lost._watch.close()
+    together(other)
+    assert [(trial.state, trial.value) for trial in trials()] == [
+        (TrialState.COMPLETE, 0.75),
+        (TrialState.COMPLETE, 0.5),
+    ]
+
+
+def test_what_a_lost_coordinator_settles_on_its_way_back_is_told_if_it_is_lost_again(join, trials):
+    silent, other = join(2, heartbeat=1.0), join(2)
+    number = silent.ask().number
+    silent._watch.close()
+    until(lambda: other._watch.census.free == 1)
+    other.refresh()
+    silent.settle(TrialEnded(number, "FINISHED", (0.75,), None))
+    together(other)
+    assert [trial.state for trial in trials()] == [TrialState.COMPLETE] * 2
+
+
+def test_one_that_was_away_waits_for_who_has_taken_its_last_trial(join):
+    silent, other = join(1, heartbeat=1.0), join(1)
+    number = silent.ask().number
+    silent._watch.close()
+    until(lambda: other._watch.census.free == 1)
+    assert other.ask().number == number
+    assert not end(silent, number)
+    assert silent.waits_for_others
+
+
+def test_a_trial_that_others_ended_while_it_was_being_asked_for_is_let_go(join, trials):
+    """The asking process stood still for that long."""
+
+    def stand_still(trial):
+        silent._watch.close()
+        until(lambda: other._watch.census.free == 1)
+        assert end(other, other.ask().number)
+        trial.suggest_float("z", 0, 1)
+
+    silent, other = join(1, heartbeat=1.0, extend=stand_still), join(1)
+    assert silent.ask() is None
+    assert [trial.state for trial in trials()] == [TrialState.COMPLETE]
+
+
+def test_what_came_back_to_a_sweep_that_was_killed_before_it_began_it_again_is_run(join, trials, tmp_path):
+    folder = tmp_path / "killed"
+    killed = join(1, folder=folder)
+    proposal = killed.ask()
+    killed._watch.close()
+    known = Trial(proposal.number, proposal.params, "", folder / "0", "TAKEN_OVER", subdir="0")
+    again = join(1, folder=folder, earlier=[known])
+    assert not again.begun
+    together(again)
+    assert [trial.state for trial in trials()] == [TrialState.COMPLETE]
+
+
+def test_a_sweep_knows_what_each_of_its_sessions_has_settled(join, tmp_path):
+    """Its second one is killed before it writes anything down."""
+    folder = tmp_path / "killed"
+    killed = join(2, folder=folder)
+    settled, left = killed.ask(), killed.ask()
+    killed.settle(TrialEnded(settled.number, "FINISHED", (0.75,), None))
+    killed._watch.close()
+    earlier = [Trial(one.number, one.params, "", folder, "RUNNING") for one in (settled, left)]
+    join(2, folder=folder, earlier=earlier)._watch.close()
+    third = join(2, folder=folder, earlier=earlier)
+    assert [(ended.trial, ended.state, ended.values) for ended in third.ended] == [(0, "FINISHED", (0.75,))]
+    assert [proposal.number for proposal in third.begun] == [left.number]
+
+
 def test_a_coordinator_that_is_heard_of_again_goes_on_with_what_nobody_has_taken(join):
     silent, other = join(3, heartbeat=1.0), join(3)
     kept, taken = silent.ask(), silent.ask()
-    silent._heartbeat.close()
-    until(lambda: other._census.free == 2)
+    silent._watch.close()
+    until(lambda: other._watch.census.free == 2)
     again = other.ask()
     assert again.number == kept.number
     assert again.losses == 1
@@ -279,6 +353,25 @@ def test_a_study_that_was_deleted_begins_anew(join, trials, storage):
     optuna.delete_study(study_name=NAME, storage=driven(storage))
     together(join(3))
     assert [trial.number for trial in trials()] == [0, 1, 2]
+
+
+def test_that_somebody_deleted_the_study_meanwhile_is_told(join, storage):
+    study = join(4)
+    number = study.ask().number
+    optuna.delete_study(study_name=NAME, storage=driven(storage))
+    for action in (study.ask, lambda: study.report(number, 1, 0.5), lambda: end(study, number)):
+        with pytest.raises(StudyDeleted, match=f"Study {NAME} in .* was deleted while this sweep took part in it"):
+            action()
+
+
+def test_what_the_database_refuses_while_a_sweep_begins_is_told(join, storage):
+    engine = create_engine(driven(storage))
+    join(1)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE trials RENAME COLUMN number TO another")
+    with pytest.raises(ConfigError, match=r"hydra.sweeper.storage=.* (trials\.)?number"):
+        join(1)
+    engine.dispose()
 
 
 def test_several_processes_may_make_the_tables_at_once(storage):

@@ -3,9 +3,11 @@
 Whatever happens, the study has exactly n_trials, each has one result, and each sweep's journal says what it did.
 """
 
+import os
 import random
 import signal
 import time
+from collections import Counter
 from pathlib import Path
 
 import optuna
@@ -19,6 +21,8 @@ from ..watched import X, lives, slots, until
 
 LIGHT = (X, "hydra/sweeper/pruner=none", "pause=0.3", "hydra.sweeper.study_name=hills", "hydra.sweeper.heartbeat=4")
 TRIALS = 8
+MANY = 36  # more than end while there is chaos
+SWEEPS = ("one", "two", "three")
 
 
 @pytest.fixture(params=["postgresql", pytest.param("sqlite", marks=pytest.mark.slow)])
@@ -53,6 +57,11 @@ def begun(name):
         return {}
     events = journal.read(Path(name), epochs=False)
     return {event.trial: event.params for event in events if isinstance(event, TrialStarted)}
+
+
+def has_begun(name):
+    """Or was killed before it wrote anything, and is begun anew."""
+    return Path(name, journal.NAME).exists() and any(journal.read(Path(name), epochs=False))
 
 
 def finish(process):
@@ -232,20 +241,103 @@ def test_what_is_wrong_with_an_address_is_told_without_its_password(start, postg
     assert not Path("sweep").exists()
 
 
+class Chaos:
+    """What happens to three sweeps of a study, and to its database, at random moments."""
+
+    def __init__(self, join, postgresql, seed):
+        self._join, self._postgresql, self._random = join, postgresql, random.Random(seed)
+        self._processes, self._stopped = {}, {}  # stopped: name -> until when, on the monotonic clock
+        self.happened = Counter()
+
+    def rage(self, seconds):
+        self._begin_all()
+        until(lambda: all(begun(name) for name in SWEEPS))
+        deadline, bag = time.monotonic() + seconds, []
+        while (now := time.monotonic()) < deadline:
+            for name in [name for name, end in self._stopped.items() if end < now]:
+                self._wake(name)
+            if not bag:  # so that each happens, whatever the seed
+                bag = self._random.sample([self._kill, self._stop, self._stop, self._restart], 4)
+            happens = bag.pop()
+            happens(self._random.choice(SWEEPS))
+            self.happened[happens.__name__] += 1
+            time.sleep(self._random.uniform(0.3, 2.5))
+
+    def settle(self):
+        """All come back, and end."""
+        for name in list(self._stopped):
+            self._wake(name)
+        self._begin_all()
+        for process in self._processes.values():
+            code, output = finish(process)
+            assert code == 0, output
+
+    def _begin_all(self):
+        for name in SWEEPS:
+            if name not in self._processes or self._was_refused(self._processes[name]):
+                self._begin(name)
+
+    def _was_refused(self, process):
+        """It was begun while the database was away."""
+        if process.poll() != 2:
+            return False
+        assert "hydra.sweeper.storage=" in process.communicate()[1]
+        return True
+
+    def _begin(self, name):
+        resume = (f"hydra.sweeper.resume={name}",) if has_begun(name) else ()
+        few = ("hydra.sweeper.heartbeat=2", "hydra.sweeper.n_jobs=1", "hydra.sweeper.max_retries=100")
+        self._processes[name] = self._join(name, *few, *resume, n_trials=MANY)
+
+    def _kill(self, name):
+        """Or begins it again, if it was killed before."""
+        if process := self._processes.pop(name, None):
+            self._stopped.pop(name, None)
+            process.kill()
+            process.communicate()
+        else:
+            self._begin(name)
+
+    def _stop(self, name):
+        """For less than its heartbeat, or longer."""
+        if name in self._processes and name not in self._stopped:
+            self._processes[name].send_signal(signal.SIGSTOP)
+            self._stopped[name] = time.monotonic() + self._random.uniform(1, 8)
+
+    def _wake(self, name):
+        self._stopped.pop(name)
+        self._processes[name].send_signal(signal.SIGCONT)
+
+    def _restart(self, _):
+        self._postgresql.stop()
+        time.sleep(self._random.uniform(0, 1.5))
+        self._postgresql.start()
+
+
 @pytest.mark.slow
-def test_kills_at_random_moments_of_all_sweeps_lose_nothing_and_double_nothing(join, storage):
-    rng, total = random.Random(0), 40
-    running, begun_once = {}, set()
-    for _ in range(25):
-        name = rng.choice(("one", "two", "three"))
-        if name in running:
-            running[name].kill()
-            running.pop(name).wait()
-        resume = (f"hydra.sweeper.resume={name}",) if Path(name, journal.NAME).exists() else ()
-        running[name] = join(name, *resume, n_trials=total)
-        begun_once.add(name)
-        time.sleep(rng.uniform(1, 6))
-    for process in running.values():
-        code, output = finish(process)
-        assert code == 0, output
-    assert_is_whole(storage, *begun_once, n_trials=total)
+def test_whatever_happens_to_three_sweeps_and_their_database_each_trial_ends_once(start, postgresql, tmp_path):
+    """Another course of events: CHAOS=7 pytest …"""
+    address = postgresql.make(tmp_path.name)
+
+    def join(name, *arguments, n_trials):
+        place = (f"hydra.sweeper.storage='{address}'", f"hydra.sweep.dir={name}", f"hydra.sweeper.n_trials={n_trials}")
+        return start(*LIGHT, *place, *arguments)
+
+    chaos = Chaos(join, postgresql, int(os.environ.get("CHAOS", 0)))
+    chaos.rage(seconds=22)
+    chaos.settle()
+    assert all(chaos.happened[each] for each in ("_kill", "_stop", "_restart"))
+    study = optuna.load_study(study_name="hills", storage=address.replace("postgresql:", "postgresql+psycopg:"))
+    told = {trial.number: trial.value for trial in study.trials if trial.state.name == "COMPLETE"}
+    assert len(told) == MANY
+    # What a process makes that stood still just before, and has lost its place meanwhile, it fails at once.
+    assert {trial.state.name for trial in study.trials if trial.number not in told} <= {"FAIL"}
+    ends = [event for name in SWEEPS for event in journal.read(Path(name), epochs=False) if is_end(event)]
+    assert sorted((end.trial, end.state, end.values) for end in ends) == [
+        (number, "FINISHED", (value,)) for number, value in sorted(told.items())
+    ]
+
+
+def is_end(event):
+    """Of a trial, for good."""
+    return isinstance(event, TrialEnded) and event.state not in ("CRASHED", "INTERRUPTED", "TAKEN_OVER")
