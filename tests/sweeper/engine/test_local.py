@@ -39,9 +39,14 @@ def heard(executor, kind, count=1, seconds=60):
     raise AssertionError(f"waited in vain for {kind}")
 
 
+@pytest.fixture(autouse=True)
+def no_cards(monkeypatch):
+    """With a GPU, slots are not forked."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+
 @pytest.fixture
-def executor(tmp_path, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # with a GPU, slots are not forked
+def executor(tmp_path):
     with closing(LocalExecutor(slots=2, most=2, preload=[HARMLESS])) as executor:
         executor.start(WORK, str(tmp_path / "logs"))
         yield executor
@@ -65,7 +70,6 @@ def test_slots_are_forked_from_a_process_that_has_imported_once(executor, folder
 
 
 def test_a_slot_has_the_environment_of_the_moment_it_began_in(tmp_path, folder, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setenv("GREETING", "hello")  # later than the process that it is forked from
     with closing(LocalExecutor(slots=1, most=1, preload=[HARMLESS])) as executor:
         executor.start(WORK, str(tmp_path / "logs"))
