@@ -46,11 +46,14 @@ NOT_TYPED = {  # how a command begins: why
     "python -m sweeper -m hparams=search hydra/sweeper/executor=ray hydra.sweeper.executor.address=auto": (
         "a cluster: ray/test_executor.py begins one"
     ),
-    "ray st": "clusters, of this and other machines",
-    "ray get-auth-token": "it writes into the home folder",
+    "ray ": "clusters, of this and other machines; what `ray up` is given is looked at below",
+    "docker build": "Docker may not be there",
+    "kubectl ": "it needs a Kubernetes; the manifest is looked at below",
+    "head=$(kubectl": "likewise",
     "python -m sweeper plan": "a minute or two on two free cores: commands/test_plan.py",
 }
 SHORT = "dataset.train_size=100 trainer.epochs=1 hydra.sweeper.n_trials=2"  # behind each command that trains
+SLOTS = {"head": 0, "worker": 8}  # of the clusters in the pages
 SWEEP = "2026-11-23_19-40-16"  # the one that the pages go on with
 BLOCK = re.compile(r"(?P<before>[^\n]*)\n\n```(?P<kind>\w+)\n(?P<content>.*?)```", re.DOTALL)
 FILE = re.compile(r"`(?P<path>[\w./-]+)`:$")
@@ -172,6 +175,23 @@ def test_the_servers_of_compose_are_started_with_options_that_mlflow_has():
     assert {word for word in words if word.startswith("-")} <= set(known)
     assert "MLFLOW_BACKEND_STORE_URI" in known["--backend-store-uri"].envvar
     assert services["mlflow"]["environment"]["PGPASSWORD"] == "${POSTGRES_PASSWORD}"
+
+
+def test_ray_takes_the_file_of_a_cloud():
+    autoscaler = pytest.importorskip("ray.autoscaler._private.util", reason="needs Ray: pip install -e '.[ray]'")
+    cluster = autoscaler.prepare_config(yaml.safe_load((ROOT / "docs" / "cloud.yaml").read_text()))
+    autoscaler.validate_config(cluster)
+    assert {kind: of["resources"]["CPU"] for kind, of in cluster["available_node_types"].items()} == SLOTS
+
+
+def test_ray_reads_the_manifest_of_kubernetes_as_it_is_meant():
+    kuberay = pytest.importorskip("ray.autoscaler._private.kuberay.autoscaling_config", reason="needs Ray, as above")
+    volume, cluster = yaml.safe_load_all((ROOT / "docs" / "kubernetes.yaml").read_text())
+    cluster["metadata"]["namespace"] = "default"
+    kinds = kuberay._derive_autoscaling_config_from_ray_cr(cluster)["available_node_types"]
+    assert sorted(of["resources"]["CPU"] for of in kinds.values()) == sorted(SLOTS.values())
+    head = cluster["spec"]["headGroupSpec"]["template"]["spec"]
+    assert head["volumes"][0]["persistentVolumeClaim"]["claimName"] == volume["metadata"]["name"]
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.stem) for page in [README, *PAGES]])
