@@ -203,6 +203,16 @@ def test_without_a_private_part_of_hydra_hydra_composes(composed, monkeypatch):
     assert anatomy(composer.compose(["seed=1"])) == anatomy(hydras(["seed=1"]))
 
 
+@pytest.fixture
+def before_hydra():
+    """As in a process where it has not begun."""
+    begun = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    yield
+    GlobalHydra.instance().hydra = begun
+
+
+@pytest.mark.usefixtures("before_hydra")
 def test_files_that_lie_elsewhere_than_where_the_sweep_began_are_found(tmp_path):
     project, there = tmp_path / "project", tmp_path / "node" / "copy"
     (project / "conf" / "model").mkdir(parents=True)
