@@ -300,7 +300,10 @@ def door(nodes, tmp_path):
 
 @pytest.mark.slow
 def test_a_sweep_outside_of_the_cluster_is_let_in(sweep, door):
-    code, output = sweep(OWN, f"hydra.sweeper.executor.address=ray://127.0.0.1:{door}", *PLAIN)
+    for _ in range(3):  # Ray forks a process for each client while its threads use gRPC, which that may die of
+        code, output = sweep(OWN, f"hydra.sweeper.executor.address=ray://127.0.0.1:{door}", *PLAIN)
+        if "Initialization failure from server" not in output:
+            break
     assert code == 0, output
     assert_each_is_told_once(8)
 
