@@ -8,14 +8,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
 
 import psutil
-from hydra.core.hydra_config import HydraConfig
 
-from sweeper.config.composer import Composer
-from sweeper.engine import process, slot
+from sweeper.engine import enquiry, process
 from sweeper.engine.process import Process
 from sweeper.engine.stopping import Stopping
 from sweeper.machine import hardware
@@ -76,17 +74,5 @@ class Pricing:
     def _begin(self) -> None:
         surroundings = process.surroundings(threads=1, card=None) | {"CUDA_VISIBLE_DEVICES": _NO_GPU}
         context = process.context(self._preload, hardware.gpus())
+        main = partial(enquiry.main, size.count, "network", {})
         self._process = process.begin(context, _NAME, main, self._work, self._logs, surroundings, self._preload)
-
-
-def main(connection: Connection, log: str, environment: Mapping[str, str], preload: Sequence[str]) -> None:
-    """Of the process, until it is sent None."""
-    work = slot.begin(connection, log, environment, preload)
-    HydraConfig.instance().set_config(work.config)  # which functions it may call
-    composer = Composer(work.context.config_loader, work.config)
-    while (overrides := connection.recv()) is not None:
-        try:
-            connection.send(size.count(composer.compose(overrides)))
-        except Exception:
-            _log.exception("no network of %s", " ".join(overrides))
-            connection.send({})

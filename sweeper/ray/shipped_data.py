@@ -6,20 +6,18 @@ The slots of a node then map one file, as those of this machine do.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from sweeper.config.composer import Composer
-from sweeper.engine import process, slot
+from sweeper.engine import enquiry, process
 from sweeper.engine.process import Process
 from sweeper.errors import SweeperError
 from sweeper.machine import hardware
@@ -97,6 +95,7 @@ class DataSets:
     def _begun(self) -> Process:
         surroundings = process.surroundings(threads=1, card=None)
         context = process.context((), hardware.gpus())
+        main = partial(enquiry.main, locate, "data set", None)
         return process.begin(context, _NAME, main, self._work, self._logs, surroundings, ())
 
     def _end(self) -> None:
@@ -117,19 +116,6 @@ def lay_out(parcel: Parcel) -> None:
             f"{folder}: {error.strerror or error}. A node of the cluster keeps data sets there. Give a folder that it "
             "can write: hydra.sweeper.executor.runtime_env={env_vars: {SWEEPER_CACHE: …}}"
         ) from error
-
-
-def main(connection: Connection, log: str, environment: Mapping[str, str], preload: Sequence[str]) -> None:
-    """Of the process, until it is sent None."""
-    work = slot.begin(connection, log, environment, preload)
-    HydraConfig.instance().set_config(work.config)  # which functions it may call
-    composer = Composer(work.context.config_loader, work.config)
-    while (overrides := connection.recv()) is not None:
-        try:
-            connection.send(locate(composer.compose(overrides)))
-        except Exception:
-            _log.exception("no data set of %s", " ".join(overrides))
-            connection.send(None)
 
 
 def locate(cfg: DictConfig) -> Located | None:
