@@ -164,8 +164,7 @@ class SharedStudy(Study):
         trial = self._trial(number)
         trial.set_user_attr(OWNER, self._owner)
         proposal = replace(self._propose(trial), losses=place.losses)
-        before = self._members.all().get(place.coordinator)
-        if before and before.number != self._members.me:
+        if place.coordinator != self._members.me and (before := self._members.all().get(place.coordinator)):
             self._origins[number] = session.folder_of(number, before)
         self._running[number] = trial
         return proposal
