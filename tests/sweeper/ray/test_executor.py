@@ -294,8 +294,14 @@ def door(nodes, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with head(tmp_path, "--port=0", "--num-cpus=2", f"--ray-client-server-port={port}"):
+    with head(tmp_path, "--port=0", "--num-cpus=2", f"--ray-client-server-port={port}") as process:
+        until(lambda: _answers(port) or process.poll() is not None)  # it says before that it has started
         yield port
+
+
+def _answers(port):
+    with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+        return True
 
 
 @pytest.mark.slow

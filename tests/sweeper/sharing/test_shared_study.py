@@ -1,5 +1,6 @@
 """A study in a database as coordinators see it: several of them ask and tell at once, and are lost at any point."""
 
+import random
 import threading
 import time
 from contextlib import ExitStack, closing
@@ -99,9 +100,9 @@ def work(study, done, errors):
         errors.append(error)
 
 
-def together(*studies):
-    """What each of them has run, all working at once."""
-    done, errors = [[] for _ in studies], []
+def together(*studies, done=None):
+    """What each of them has run, all working at once. done: lists that have it meanwhile, too."""
+    done, errors = done or [[] for _ in studies], []
     threads = [threading.Thread(target=work, args=(*pair, errors)) for pair in zip(studies, done, strict=True)]
     for thread in threads:
         thread.start()
@@ -163,16 +164,19 @@ def test_connections_that_break_at_any_moment_cost_no_trial_and_make_none(join, 
     studies, over = [join(40), join(40)], threading.Event()
     name = make_url(storage).database
     breaking = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-    broken = []
+    done, broken = ([], []), []
 
-    def breaks():
-        while not over.wait(0.5):
-            broken.extend(postgresql.sql("postgres", breaking, name))
+    def breaks():  # after each trial, and never so often that none could get through
+        last = 0
+        while not over.wait(random.uniform(0.0, 0.03)):
+            if (now := sum(map(len, done))) > last:
+                last = now
+                broken.extend(postgresql.sql("postgres", breaking, name))
 
     thread = threading.Thread(target=breaks)
     thread.start()
     try:
-        done = together(*studies)
+        together(*studies, done=done)
     finally:
         over.set()
         thread.join()

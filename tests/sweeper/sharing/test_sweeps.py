@@ -8,13 +8,17 @@ import random
 import signal
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import optuna
 import pytest
+from sqlalchemy import NullPool, create_engine, select
+from sqlalchemy.exc import OperationalError
 
 from sweeper.records import journal, record
 from sweeper.records.events import TrialEnded, TrialStarted
+from sweeper.sharing.tables import coordinators, places
 
 from ..postgresql import PASSWORD
 from ..watched import X, lives, slots, until
@@ -69,10 +73,33 @@ def finish(process):
     return process.returncode, out + err
 
 
+def halted(process, name, storage):
+    """The trials that it runs, stopped by SIGSTOP in their middle: its journal and the database have the same ones as
+    open, and it does not hold SQLite's lock, with which nobody else gets on.
+    """
+    sqlite = storage.startswith("sqlite")
+    engine = create_engine(driven(storage), poolclass=NullPool, connect_args={"timeout": 0.5} if sqlite else {})
+    own = select(coordinators.c.number).where(coordinators.c.folder == str(Path(name).absolute()))
+    held = select(places.c.trial).where(places.c.coordinator.in_(own), places.c.outcome.is_(None))
+    while process.poll() is None:
+        process.send_signal(signal.SIGSTOP)
+        running = {trial.number for trial in record.read(Path(name)).open}
+        with suppress(OperationalError), engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN EXCLUSIVE" if sqlite else "BEGIN")
+            if running and running == set(connection.scalars(held)):
+                return running
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.1)
+    raise AssertionError("it was over before")
+
+
+def driven(storage):
+    return storage.replace("postgresql:", "postgresql+psycopg:")
+
+
 def assert_is_whole(storage, *names, n_trials=TRIALS):
     """The study and the journals of all its sweeps agree on n_trials trials, each finished once."""
-    address = storage.replace("postgresql:", "postgresql+psycopg:")
-    asked = optuna.load_study(study_name="hills", storage=address).trials
+    asked = optuna.load_study(study_name="hills", storage=driven(storage)).trials
     assert [trial.number for trial in asked] == list(range(n_trials))
     assert {trial.state.name for trial in asked} == {"COMPLETE"}
     assert len({trial.params["x"] for trial in asked}) == n_trials
@@ -111,18 +138,16 @@ def test_the_trials_of_a_killed_sweep_are_run_by_the_other_one_and_stay_its_own(
 def test_a_sweep_that_was_only_away_stops_what_others_have_taken_over(join, storage):
     away, other = join("away"), join("other")
     until(lambda: ended("away", "FINISHED") and ended("other", "FINISHED") and len(begun("away")) > 1)
-    away.send_signal(signal.SIGSTOP)
     try:
-        taken = record.read(Path("away")).open
-        until(lambda: {trial.number for trial in taken} <= set(begun("other")))
+        taken = halted(away, "away", storage)
+        until(lambda: taken <= set(begun("other")))
     finally:
         away.send_signal(signal.SIGCONT)
     for process in (away, other):
         code, output = finish(process)
         assert code == 0, output
     assert_is_whole(storage, "away", "other")
-    assert taken
-    assert sorted(ended("away", "TAKEN_OVER")) == sorted(trial.number for trial in taken)
+    assert set(ended("away", "TAKEN_OVER")) == taken
 
 
 @pytest.mark.slow
