@@ -22,7 +22,7 @@ class Kind:
 
 
 def whole(low: int) -> Kind:
-    """None fits too: what the key is without a number."""
+    """None fits, too."""
     return Kind(
         f"a whole number of at least {low}",
         lambda value: value is None or (isinstance(value, int) and value >= low),
