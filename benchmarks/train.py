@@ -64,11 +64,12 @@ def _numpy_into_fit(cfg: Any, images: int) -> tuple[Any, float, int]:
 
 
 def _ours(cfg: Any, images: int) -> tuple[Any, float, int]:
-    from sweeper.training import instances, trial
+    from sweeper.training import instances
     from sweeper.training.program import Program
+    from sweeper.training.start import prepare
 
     trainer = instances.make(cfg, "trainer")
-    start = trial.prepare(cfg, trainer)
+    start = prepare(cfg, trainer)
     steps = min(images, len(start.data.train)) // trainer.batch_size
     program, clock = Program(start.parts, steps), _clock()
     program.model.fit(

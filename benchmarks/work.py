@@ -17,9 +17,10 @@ def name(overrides: list[str]) -> str:
 def begun(overrides: list[str]) -> tuple[Program, Batches]:
     """As a trial begins."""
     from sweeper.config.compose import composed
-    from sweeper.training import instances, trial
+    from sweeper.training import instances
     from sweeper.training.program import Program
+    from sweeper.training.start import prepare, settled
 
     cfg = composed(overrides)
-    start = trial.prepare(cfg, trial.settled(cfg, instances.make(cfg, "trainer")))
+    start = prepare(cfg, settled(cfg, instances.make(cfg, "trainer")))
     return Program(start.parts, start.batches.steps), start.batches

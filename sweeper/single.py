@@ -18,7 +18,7 @@ from sweeper.records import record, states
 from sweeper.records.events import EpochReported, Metrics, TrialEnded, TrialStarted
 from sweeper.records.journal import Journal
 from sweeper.tracking import store
-from sweeper.training import objectives, segment, trial
+from sweeper.training import config, objectives, segment, trial
 from sweeper.training.trainer import direction
 
 
@@ -52,7 +52,7 @@ def _next_attempt(cfg: DictConfig, folder: Path) -> int:
     if not found.is_single or found.finished:
         what = "a training that is done" if found.is_single else "a sweep"
         raise ConfigError(f"{folder} holds {what}. Leave out hydra.run.dir for a new one, or give another.")
-    if (folder / record.CONFIG).exists() and not trial.is_of(cfg, folder):
+    if (folder / record.CONFIG).exists() and not config.is_of(cfg, folder):
         raise ConfigError(
             f"{folder} holds a training with other values, those of {folder / record.CONFIG}. Give the same ones to go "
             "on with it; for a new one leave out hydra.run.dir, or give another."

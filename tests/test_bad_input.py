@@ -34,7 +34,7 @@ from sweeper.records.events import SweepEnded, SweepStarted, TrialEnded, TrialSt
 from sweeper.search import settings as sweeper_settings
 from sweeper.search import space
 from sweeper.tracking.ledger import Ledger
-from sweeper.training import checkpoint, evaluation, instances, trial
+from sweeper.training import checkpoint, config, evaluation, instances
 
 steady = settings(
     deadline=None,
@@ -212,7 +212,7 @@ def test_any_test_result_is_read_or_refused(content, tmp_path):
 @given(content=YAML | changed(CONFIG) | changed(CONFIG["dataset"]).map('{{"dataset": {}}}'.format) | st.just(BOMB))
 def test_the_data_set_of_any_config_is_loaded_or_refused(content, tmp_path):
     with told():
-        cfg = trial.config(written(tmp_path, record.CONFIG, content))
+        cfg = config.read(written(tmp_path, record.CONFIG, content))
         cfg.cache = None
         instances.dataset(cfg)
 
@@ -228,7 +228,7 @@ def test_the_data_set_of_any_config_is_loaded_or_refused(content, tmp_path):
 def test_the_config_of_a_stranger_runs_nothing_and_reads_no_environment(dataset, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SweeperError) as caught:
-        instances.dataset(trial.config(written(tmp_path, record.CONFIG, json.dumps({"dataset": dataset}))))
+        instances.dataset(config.read(written(tmp_path, record.CONFIG, json.dumps({"dataset": dataset}))))
     assert os.environ["HOME"] not in str(caught.value).replace(str(tmp_path), "")
     assert not Path("ran").exists()
 

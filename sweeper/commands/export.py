@@ -24,8 +24,8 @@ from sweeper.files.formats import Format
 from sweeper.records import record, sweeps
 from sweeper.records.record import Trial
 from sweeper.tracking import metrics_log
+from sweeper.training import config
 from sweeper.training.instances import dataset
-from sweeper.training.trial import config
 
 if TYPE_CHECKING:
     import keras
@@ -181,7 +181,7 @@ def check_kept(trial: Trial) -> None:
 def _data(trial: Trial, described: Card, allow: Sequence[str]) -> Dataset:
     """The trial's own: its validation images judge a file, and its training images show what range numbers have."""
     try:
-        data = dataset(config(trial.folder), allow)
+        data = dataset(config.read(trial.folder), allow)
     except NotAllowed:
         raise
     except (ConfigError, DataError, OSError) as error:

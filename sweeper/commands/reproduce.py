@@ -23,7 +23,7 @@ from sweeper.errors import ConfigError
 from sweeper.records import lineage, record, sweeps
 from sweeper.records.events import Metrics
 from sweeper.records.record import Sweep, Trial
-from sweeper.training import instances, objectives, origin, trial
+from sweeper.training import config, instances, objectives, origin, trial
 from sweeper.training.differences import Difference, alike, of_configs, of_origins
 from sweeper.training.origin import Origin
 from sweeper.training.trainer import AUTO, AUTOMATIC, COSTS
@@ -97,7 +97,7 @@ def _left(then: Trial) -> tuple[DictConfig, Origin | None]:
     if then.duplicate_of is not None:
         raise ConfigError(f"Trial {then.number} was not trained: it has the values of trial {then.duplicate_of}.")
     try:
-        cfg = trial.config(then.folder)
+        cfg = config.read(then.folder)
     except FileNotFoundError:
         raise ConfigError(
             f"{then.folder} holds no {record.CONFIG}: only trainings of `python -m sweeper` can be reproduced."

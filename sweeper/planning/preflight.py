@@ -56,9 +56,9 @@ def measure(cfg: DictConfig) -> Measured:
     if cfg.get("cache"):
         cfg.cache = str(Path(HydraConfig.get().sweep.dir) / "cache")
     instances.dataset(cfg)  # into the cache: loaded for the first time, it takes other time and memory than in a trial
-    from sweeper.training import clock, fit, pipeline  # noqa: F401  nothing is imported while something is timed
+    from sweeper.training import clock, start  # noqa: F401  nothing is imported while something is timed
 
-    settled = trial.settled(cfg, trainer)
+    settled = start.settled(cfg, trainer)
     _forget_peak()
     return _measure(cfg, settled)
 
@@ -67,9 +67,10 @@ def _measure(cfg: DictConfig, trainer: Trainer) -> Measured:
     from sweeper.training.clock import Clock
     from sweeper.training.judged import Judged
     from sweeper.training.program import Program
+    from sweeper.training.start import prepare
 
     began = time.perf_counter()
-    start = trial.prepare(cfg, trainer)
+    start = prepare(cfg, trainer)
     net, batches = start.parts.net, start.batches
     mflops = costs.mflops(net)
     if 3 * mflops * trainer.batch_size > SLOW_STEP:  # backward costs twice what forward does

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sweeper.config import allowed
 from sweeper.errors import ConfigError
-from sweeper.search import constraints
+from sweeper.search import constraints, kinds
 from sweeper.search.constraints import Constraint
+from sweeper.search.kinds import Kind, is_list, or_null, whole
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,45 @@ class Settings:
 
 def read(keys: dict[str, Any]) -> Settings:
     """Raises: ConfigError if a key is unknown or its value out of range."""
+    _check_keys(keys)
+    parsed = {
+        "allow": allowed.entries(keys.get("allow")),
+        "constraints": constraints.parse(keys.get("constraints")),
+    }
+    settings = Settings(**keys | parsed)
+    kinds.DIRECTION.check("direction", settings.direction)
+    if is_list(settings.confirm):
+        _check_named(settings)
+    for key, kind in _kinds(settings).items():
+        kind.check(key, getattr(settings, key))
+    return settings
+
+
+def _kinds(settings: Settings) -> dict[str, Kind]:
+    """What the values may be, in the order in which they are checked. The other keys are read where they are used."""
+    only_confirms = settings.resume is not None and settings.confirm is not None
+    return {
+        "n_trials": whole(0 if only_confirms else 1),
+        "n_jobs": whole(1),
+        "max_retries": whole(0),
+        "keep_models": whole(1),
+        "confirm": kinds.TRIALS if is_list(settings.confirm) else whole(1),
+        "confirm_seeds": whole(2),
+        "reuse_duplicates": kinds.FLAG,
+        "test": kinds.FLAG,
+        "timeout": or_null(kinds.SECONDS),
+        "trial_timeout": or_null(kinds.SECONDS),
+        "heartbeat": kinds.SECONDS,
+        "params": or_null(kinds.RANGES),
+        "spaces": or_null(kinds.GROUPS),
+        "study_name": or_null(kinds.TEXT),
+        "enqueue": kinds.ENQUEUED,
+        "max_failure_rate": kinds.SHARE,
+    }
+
+
+def _check_keys(keys: dict[str, Any]) -> None:
+    """Raises: ConfigError for one that is no setting, or a group of which no file is chosen."""
     known = list(inspect.signature(Settings).parameters)
     for key in keys:
         if key not in known:
@@ -66,74 +105,13 @@ def read(keys: dict[str, Any]) -> Settings:
     for key in ("sampler", "pruner", "executor"):
         if not hasattr(keys.get(key), "__dict__") and not isinstance(keys.get(key), Mapping):
             raise ConfigError(f"hydra.sweeper.{key}={keys.get(key)}: choose one of the files, hydra/sweeper/{key}=…")
-    parsed = {
-        "allow": allowed.entries(keys.get("allow")),
-        "constraints": constraints.parse(keys.get("constraints")),
-    }
-    settings = Settings(**keys | parsed)
-    given = settings.direction
-    named = given if isinstance(given, Sequence) and given else (None,)
-    if not all(direction in ("minimize", "maximize") for direction in ((named,) if isinstance(named, str) else named)):
-        raise ConfigError(f"hydra.sweeper.direction={given}: give minimize or maximize, or a list of them.")
-    names_trials = isinstance(settings.confirm, Sequence) and not isinstance(settings.confirm, str)
-    if names_trials:
-        _check_named(settings)
-    only_confirms = settings.resume is not None and settings.confirm is not None
-    for key, low in (
-        ("n_trials", 0 if only_confirms else 1),
-        ("n_jobs", 1),
-        ("max_retries", 0),
-        ("keep_models", 1),
-        *(() if names_trials else (("confirm", 1),)),
-        ("confirm_seeds", 2),
-    ):
-        value = getattr(settings, key)
-        if value is not None and (not isinstance(value, int) or value < low):
-            raise ConfigError(f"hydra.sweeper.{key}={value}: give a whole number of at least {low}.")
-    for key in ("reuse_duplicates", "test"):
-        if not isinstance(getattr(settings, key), bool):
-            raise ConfigError(f"hydra.sweeper.{key}={getattr(settings, key)}: give true or false.")
-    for key, otherwise in (("timeout", ", or null"), ("trial_timeout", ", or null"), ("heartbeat", "")):
-        seconds = getattr(settings, key)
-        if seconds is None and otherwise:
-            continue
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
-            raise ConfigError(f"hydra.sweeper.{key}={seconds}: give seconds above 0{otherwise}.")
-    for key, fits, wanted in (
-        ("params", lambda value: isinstance(value, Mapping), "ranges by key, {hparams.lr: 'interval(1e-4, 1e-2)'}"),
-        (
-            "spaces",
-            lambda value: isinstance(value, Sequence) and not isinstance(value, str),
-            "a list, [model, hparams]",
-        ),
-        ("study_name", lambda value: isinstance(value, str), "a text"),
-    ):
-        value = getattr(settings, key)
-        if value is not None and not fits(value):
-            raise ConfigError(f"hydra.sweeper.{key}={value}: give {wanted}, or null.")
-    enqueue = settings.enqueue
-    if not (enqueue is None or isinstance(enqueue, str) or _are_mappings(enqueue)):
-        raise ConfigError(
-            f"hydra.sweeper.enqueue={enqueue}: give a list of values by key, [{{hparams.lr: 1e-3}}], or the ID of an "
-            "earlier sweep."
-        )
-    rate = settings.max_failure_rate
-    if not isinstance(rate, int | float) or not 0 <= rate <= 1:
-        raise ConfigError(f"hydra.sweeper.max_failure_rate={rate}: give a share from 0.0 to 1.0.")
-    return settings
 
 
 def _check_named(settings: Settings) -> None:
     """Raises: ConfigError if the trials to confirm are none that there can be yet."""
-    numbers = settings.confirm
-    if not numbers or not all(type(number) is int and number >= 0 for number in numbers):
-        raise ConfigError(f"hydra.sweeper.confirm={numbers}: give numbers of trials, [3,17], or how many of the best.")
+    kinds.TRIALS.check("confirm", settings.confirm)
     if settings.resume is None:
         raise ConfigError(
-            f"hydra.sweeper.confirm={numbers} names trials, and a new sweep has none. Give how many of the best, or "
-            "the sweep that they are of: hydra.sweeper.resume=ID"
+            f"hydra.sweeper.confirm={settings.confirm} names trials, and a new sweep has none. Give how many of the "
+            "best, or the sweep that they are of: hydra.sweeper.resume=ID"
         )
-
-
-def _are_mappings(values: Any) -> bool:
-    return isinstance(values, Sequence) and all(isinstance(value, Mapping) for value in values)

@@ -15,7 +15,7 @@ from sweeper import text
 from sweeper.config import command, compose
 from sweeper.errors import ConfigError
 from sweeper.records import plain
-from sweeper.training import trial
+from sweeper.training.config import as_text
 from sweeper.training.origin import Origin
 
 KINDS = ("config", "data", "code", "packages", "machine")
@@ -50,7 +50,7 @@ def of_configs(then: DictConfig, line: str, allow: Sequence[str]) -> list[Differ
     folder = None if ours.config_dir is None else Path(ours.config_dir)
     try:
         now = compose.composed([*overrides, f"hydra.sweeper.allow=[{','.join(allow)}]"], folder)
-        before, after = (dict(plain.leaves(yaml.safe_load(trial.as_text(config)))) for config in (then, now))
+        before, after = (dict(plain.leaves(yaml.safe_load(as_text(cfg)))) for cfg in (then, now))
     except (ConfigError, OmegaConfBaseException) as error:
         return [Difference("config", "config", "composed", f"refused: {text.first_line(str(error))}")]
     keys = [key for key in before | after if not key.startswith(_HERE)]

@@ -11,7 +11,7 @@ from sweeper.errors import DataError
 from sweeper.files import card, formats
 from sweeper.records import plain, record, typed
 from sweeper.records.events import Metrics
-from sweeper.training import instances, pictures, trial
+from sweeper.training import config, instances, pictures
 from sweeper.training.answers import Evaluation, evaluate
 
 NAME = "test.yaml"  # beside the network
@@ -30,7 +30,7 @@ def test(sweep: Path, number: int) -> None:
     Raises: DataError or ConfigError if the trial's data set cannot be loaded any more.
     """
     best = next(found for found in record.read(sweep).trials if found.number == number)
-    data = instances.dataset(trial.config(best.folder))
+    data = instances.dataset(config.read(best.folder))
     tested = evaluate(formats.load_keras(best.model), data.test, data)
     write(best.folder, tested, data.classes)
     folder = best.folder / record.PICTURES

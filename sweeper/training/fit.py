@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import math
 import random
 import time
 from collections.abc import Callable
@@ -16,16 +15,16 @@ import tensorflow as tf
 from keras.src.utils.naming import reset_uids
 from keras.src.utils.rng_utils import get_random_seed
 
-from sweeper.errors import Diverged
 from sweeper.machine import hardware
 from sweeper.machine.quiet import STDERR, silence
 from sweeper.records.events import Metrics, Report
 from sweeper.training.checkpoint import Checkpoint
+from sweeper.training.epochs import Epochs
 from sweeper.training.judged import Judged
 from sweeper.training.pipeline import Batches
 from sweeper.training.program import Program
 from sweeper.training.segment import Segment
-from sweeper.training.trainer import Trainer, direction
+from sweeper.training.trainer import Trainer
 
 _log = logging.getLogger(__name__)
 
@@ -82,22 +81,17 @@ def fit(
     Raises: Diverged if the loss becomes infinite or NaN, ConfigError if the segment's parent is another network.
     """
     judged = Judged(program, batches.train)
-    epochs = _Epochs(program, judged, trainer, metric, report, segment.first if segment else 0)
-    keeper: list[keras.callbacks.Callback] = []
+    epochs = Epochs(program, judged, trainer, metric, report, segment.first if segment else 0)
+    callbacks, ending = [judged, epochs], _Ending(program, epochs)
     if save and trainer.checkpoint is not None:
-        keeper.append(_Checkpoints(program, epochs, trainer.checkpoint, save))
-    ending = _Ending(program, epochs)
+        callbacks.append(_Checkpoints(program, epochs, trainer.checkpoint, save))
     if segment:
-        keeper.append(ending)
-    goes_on = saved is not None and _restored(saved, program)
-    if saved and not goes_on:
-        _log.warning("The network was changed since the last checkpoint: the training starts anew.")
-    if goes_on:
-        epochs.repeat(saved)
+        callbacks.append(ending)
+    before = _gone_on_from(program, saved, segment)
+    if before:
+        epochs.repeat(before)
+    if before is saved:
         ending.state = saved
-    elif segment and segment.parent:
-        segment.check(_restored(segment.parent, program))
-        epochs.repeat(segment.parent)
     if not epochs.over:
         program.model.fit(
             batches.train(epochs.trained * batches.steps),
@@ -105,93 +99,38 @@ def fit(
             initial_epoch=epochs.trained,
             epochs=segment.last if segment else trainer.epochs,
             steps_per_epoch=batches.steps,
-            callbacks=[judged, epochs, *keeper],
+            callbacks=callbacks,
             shuffle=False,
             verbose=0,
         )
-    value, weights = epochs.best[metric], epochs.best_weights
-    seconds = epochs.seconds[1:] or epochs.seconds  # the first one is traced
-    epoch_seconds = float(np.median(seconds)) if seconds else None
     return Fitted(
-        value, weights, epochs.best_epoch, epochs.trained, epochs.best, epochs.stopped, epoch_seconds, ending.state
+        value=epochs.best[metric],
+        weights=epochs.best_weights,
+        best_epoch=epochs.best_epoch,
+        epochs=epochs.trained,
+        metrics=epochs.best,
+        stopped=epochs.stopped,
+        epoch_seconds=epochs.seconds_each,
+        end=ending.state,
     )
 
 
-class _Epochs(keras.callbacks.Callback):
-    """Hears every step and epoch of a training; remembers the best epoch and decides when to stop."""
-
-    def __init__(self, program: Program, judged: Judged, trainer: Trainer, metric: str, report: Report, inherited: int):
-        """inherited: epochs that others have trained; none of them is the best."""
-        super().__init__()
-        self.best: Metrics = {}
-        self.best_epoch = 0  # from 1
-        self.best_weights: list[np.ndarray] = []
-        self.curve: list[Metrics] = []
-        self.seconds: list[float] = []  # of the epochs of this attempt, with their validation
-        self.stopped = False  # by `report`
-        self.over = False
-        self._optimizer = program.optimizer
-        self._judged = judged
-        self._inherited = inherited
-        self._metric = metric
-        self._patience = math.inf if trainer.patience is None else trainer.patience
-        self._patience_metric = trainer.patience_metric or metric
-        self._farthest = math.nan, 0  # best value of that metric and its epoch
-        self._report = report
-
-    def on_train_batch_end(self, batch: int, logs: Metrics) -> None:
-        self._refuse_divergence(logs["loss"])
-
-    def on_epoch_begin(self, epoch: int, logs: Metrics | None = None) -> None:
-        self._begun = time.monotonic()
-
-    def on_epoch_end(self, epoch: int, logs: Metrics) -> None:
-        self.seconds.append(time.monotonic() - self._begun)
-        metrics = {name: float(value) for name, value in logs.items()}
-        metrics["learning_rate"] = float(self._optimizer.learning_rate)
-        self._refuse_divergence(metrics["val_loss"])
-        self._hear(metrics)
-        if self.best_epoch == self.trained:
-            self.best_weights = self._judged.weights()
-        self.model.stop_training = self.over
-
-    @property
-    def trained(self) -> int:
-        """Epochs."""
-        return len(self.curve)
-
-    def repeat(self, saved: Checkpoint) -> None:
-        """Hears and reports the epochs of an earlier attempt."""
-        for metrics in saved.curve:
-            if not self.over:
-                self._hear(metrics)
-        self.best_weights = saved.best_weights
-
-    def _hear(self, metrics: Metrics) -> None:
-        self.curve.append(metrics)
-        stopped = self._report(self.trained, metrics[self._metric], metrics)
-        if self.trained <= self._inherited:
-            return
-        if _is_better(self._metric, metrics[self._metric], self.best.get(self._metric, math.nan)):
-            self.best, self.best_epoch = metrics, self.trained
-        watched = metrics[self._patience_metric]
-        if _is_better(self._patience_metric, watched, self._farthest[0]):
-            self._farthest = watched, self.trained
-        self.stopped = stopped
-        self.over = self.stopped or self.trained - self._farthest[1] >= self._patience
-
-    def _refuse_divergence(self, loss: float) -> None:
-        if not math.isfinite(loss):
-            raise Diverged(
-                f"The loss became {loss} in epoch {self.trained + 1}. Give a lower hparams.lr, a longer "
-                "schedule.warmup or an optimizer.global_clipnorm."
-            )
+def _gone_on_from(program: Program, saved: Checkpoint | None, segment: Segment | None) -> Checkpoint | None:
+    """What the program now stands at: the end of an earlier attempt, else of the segment's parent; None: neither."""
+    if saved and _restored(saved, program):
+        return saved
+    if saved:
+        _log.warning("The network was changed since the last checkpoint: the training starts anew.")
+    if segment and segment.parent:
+        segment.check(_restored(segment.parent, program))
+        return segment.parent
+    return None
 
 
 class _Checkpoints(keras.callbacks.Callback):
     """Saves a training at the end of an epoch, if the last time is long ago. Comes after `epochs`."""
 
-    def __init__(self, program: Program, epochs: _Epochs, seconds: float, save: Callable[[Checkpoint], None]):
+    def __init__(self, program: Program, epochs: Epochs, seconds: float, save: Callable[[Checkpoint], None]):
         super().__init__()
         self._program, self._epochs, self._seconds, self._save = program, epochs, seconds, save
         self._saved_at = time.monotonic()
@@ -212,7 +151,7 @@ class _Ending(keras.callbacks.Callback):
     Comes after `epochs`.
     """
 
-    def __init__(self, program: Program, epochs: _Epochs):
+    def __init__(self, program: Program, epochs: Epochs):
         super().__init__()
         self.state: Checkpoint | None = None
         self._program, self._epochs = program, epochs
@@ -222,7 +161,7 @@ class _Ending(keras.callbacks.Callback):
             self.state = _state(self._program, self._epochs)
 
 
-def _state(program: Program, epochs: _Epochs) -> Checkpoint:
+def _state(program: Program, epochs: Epochs) -> Checkpoint:
     """At the end of an epoch."""
     network, optimizer = (
         [variable.numpy() for variable in owner.variables] for owner in (program.net, program.model.optimizer)
@@ -239,8 +178,3 @@ def _restored(saved: Checkpoint, program: Program) -> bool:
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
     return True
-
-
-def _is_better(metric: str, new: float, old: float) -> bool:
-    """The first of equal values stays the best; any is better than NaN, which stands for none yet."""
-    return math.isnan(old) or (new < old if direction(metric) == "minimize" else new > old)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 from hydra.utils import get_object
+from omegaconf import DictConfig
 
+from sweeper.training import instances
 from sweeper.training.parts import Parts
 from sweeper.training.trainer import Trainer
 from sweeper.training.twins import has_variable_rate
@@ -27,10 +29,11 @@ class Structure:
     trainer: Trainer  # with what no program holds at the same values for all
 
 
-def of(parts: Parts, steps: int, model: Mapping[str, Any], optimizer: Mapping[str, Any], seed: int) -> Structure:
-    """steps: an epoch. model, optimizer: the config keys that the parts were made of. seed: set before they were."""
+def of(cfg: DictConfig, parts: Parts, steps: int, allow: Sequence[str] = ()) -> Structure:
+    """cfg: what the parts were made of. steps: an epoch. allow: what `cfg` may call beside what is always allowed."""
+    model, optimizer = (instances.keys(cfg, group, allow) for group in ("model", "optimizer"))
     described = json.loads(parts.net.to_json())
-    own = None if _is_of_keras(parts.net, described) else _text([model, seed])
+    own = None if _is_of_keras(parts.net, described) else _text([model, cfg.seed])
     rated = {layer.name for layer in parts.net.layers if has_variable_rate(layer)}
     for layer in described["config"]["layers"]:
         if layer["config"].get("name") in rated:

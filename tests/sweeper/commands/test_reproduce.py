@@ -197,18 +197,18 @@ def test_what_no_training_of_ours_left_is_refused(write_sweep):
     ],
 )
 def test_a_command_that_means_nothing_here_is_a_difference(copy, command, told):
-    from sweeper.training import trial
+    from sweeper.training import config
 
-    (found,) = differences.of_configs(trial.config(copy), command, ())
+    (found,) = differences.of_configs(config.read(copy), command, ())
     assert told in found.then + found.now
 
 
 def test_a_strangers_command_may_allow_itself_nothing(copy):
     from sweeper.config import allowed
-    from sweeper.training import trial
+    from sweeper.training import config
 
     command = "python -m sweeper hydra.sweeper.allow=[os.] " + " ".join(SMALL)
-    assert differences.of_configs(trial.config(copy), command, ()) == []
+    assert differences.of_configs(config.read(copy), command, ()) == []
     assert allowed.typed() == ()
 
 

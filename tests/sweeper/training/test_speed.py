@@ -11,8 +11,9 @@ from sweeper.errors import ConfigError
 from sweeper.machine import hardware
 from sweeper.training import instances, speed
 from sweeper.training.program import Program
+from sweeper.training.start import prepare
 from sweeper.training.trainer import AUTO
-from sweeper.training.trial import prepare, run
+from sweeper.training.trial import run
 
 SECONDS = {"float32": 0.3, "mixed_bfloat16": 0.2}
 

@@ -1,7 +1,9 @@
 import pytest
 
 from sweeper.config.compose import composed
-from sweeper.training import instances, trial
+from sweeper.training import instances
+from sweeper.training.start import prepare
+from sweeper.training.structure import of
 
 SMALL = ["dataset=digits", "dataset.train_size=128", "trainer.epochs=2"]
 MUON = ["optimizer=muon", "optimizer._target_=keras.optimizers.Muon"]
@@ -11,7 +13,8 @@ MOMENTUM, DECIDED = ([*OWN, f"+optimizer._target_=own_networks.{name}"] for name
 
 def structure_of(*overrides):
     cfg = composed([*SMALL, *overrides])
-    return trial.structure(cfg, trial.prepare(cfg, instances.make(cfg, "trainer")))
+    start = prepare(cfg, instances.make(cfg, "trainer"))
+    return of(cfg, start.parts, start.batches.steps)
 
 
 @pytest.mark.parametrize(
