@@ -20,10 +20,12 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from rich.console import Console
 from skipped import OTHER, SIMULATION, Clock
 
+from sweeper.engine import naming
 from sweeper.engine.coordinator import Coordinator
 from sweeper.engine.keeper import Keeper
 from sweeper.engine.limits import Limits
 from sweeper.engine.progress import Progress
+from sweeper.engine.session import Session
 from sweeper.engine.stopping import Stopping
 from sweeper.records.events import EpochReported, Event, SweepEnded, SweepStarted, TrialEnded
 from sweeper.records.journal import Journal
@@ -139,12 +141,10 @@ def run(sweep: Sweep, folder: Path, *, faults: Faults | None, durations: Duratio
         file, screen = (Console(file=nowhere, force_terminal=on, width=120, height=50) for on in (False, True))
         shown = sweep.trials, curves.VALUE, settings.directions, sweep.slots
         emit = _Emitting(journal, keeper, Progress(*shown, console=file), Progress(*shown, console=screen), clock)
-        limits, stopping = Limits(settings), Stopping(folder)
         fleet = _fleet(sweep, folder, clock, faults, durations)
         timed = _Timed(study, clock)
-        coordinator = Coordinator(
-            timed, fleet, settings, limits, stopping, emit, lambda number, _: str(number), clock=clock
-        )
+        session = Session(settings, fleet, Limits(settings), Stopping(folder))
+        coordinator = Coordinator(timed, session, emit, naming.by_number, clock=clock)
         journal.write(
             SweepStarted(folder.name, "", curves.VALUE, settings.directions, sweep.trials, None, clock.time())
         )

@@ -11,7 +11,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from sweeper.config import command
-from sweeper.engine.recorder import Recorder, begin
+from sweeper.engine import beginning
+from sweeper.engine.recorder import Recorder
 from sweeper.engine.stopping import Stopping
 from sweeper.errors import ConfigError
 from sweeper.records import record, states
@@ -32,7 +33,7 @@ def run(cfg: DictConfig, folder: Path) -> float | tuple[float, ...]:
     hydra = HydraConfig.get()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends it as Ctrl-C does: with everything written
     optimized = objectives.names(cfg.optimized_metric)
-    started = begin(folder, optimized, tuple(map(direction, optimized)), 1, hydra)
+    started = beginning.of(folder, optimized, tuple(map(direction, optimized)), 1, hydra)
     followed = store.read(cfg, hydra.runtime.choices, hydra.job.name)
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(folder)))

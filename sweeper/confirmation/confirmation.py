@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import sys
 import time
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,18 +17,16 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from sweeper.confirmation import conclusion, verdict
-from sweeper.engine import failures
+from sweeper.engine import ending, naming
 from sweeper.engine.coordinator import Coordinator
-from sweeper.engine.executor import Executor
-from sweeper.engine.limits import Limits
 from sweeper.engine.mishap import INTERRUPTED
 from sweeper.engine.recorder import Recorder
-from sweeper.engine.stopping import Stopping, sigterm_as_ctrl_c
-from sweeper.engine.waiting import Waiting
+from sweeper.engine.session import Session
 from sweeper.errors import ConfigError
 from sweeper.records import record
 from sweeper.records.events import SweepStarted
 from sweeper.records.journal import Journal
+from sweeper.records.record import Trial
 from sweeper.search import retrainings
 from sweeper.search.retrainings import SEED, Retrainings
 from sweeper.search.settings import Settings
@@ -64,27 +63,13 @@ def is_over(sweep: Path, settings: Settings, space: Space, config: DictConfig) -
     return not planned and retrainings.is_concluded(record.confirmation(sweep))
 
 
-def run(
-    planned: Retrainings,
-    settings: Settings,
-    started: SweepStarted,
-    slots: Executor,
-    waiting: Waiting,
-    limits: Limits,
-    stopping: Stopping,
-    followed: Tracking,
-) -> int:
+def run(planned: Retrainings, session: Session, started: SweepStarted, followed: Tracking) -> int:
     """Trains what lacks, and says what that comes to; returns the exit code.
 
-    started: how the sweep began. slots: started. waiting: those of them that the search has left waiting.
+    session: the sweep's. started: how that began.
     Raises: SweeperError when too much failed; what was trained until then is written.
     """
-    folder, limits = planned.folder, limits.without_timeout()
-    # A seed that fails is a finding of its own; a mistake that all trainings share still ends them.
-    free = {"max_failure_rate": math.inf, "reuse_duplicates": False, "constraints": ()}
-    settings = replace(settings, n_trials=planned.total, **free)
-    name = f"{folder.parent.name}/{record.CONFIRM}"
-    started = replace(started, sweep=name, n_trials=planned.total, time=time.time(), arguments=())
+    session, started, folder = _own(session, planned), _begun(started, planned), planned.folder
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(folder)))
         earlier = None if journal.empty else record.read(folder, curves=False)
@@ -94,48 +79,52 @@ def run(
             journal,
             folder,
             started,
-            slots=slots.slots,
-            keep=settings.keep_models,
+            slots=session.executor.slots,
+            keep=session.settings.keep_models,
             tracking=replace(followed, system_metrics=False),  # the sweep's run has them
             earlier=earlier,
-            limits=limits,
+            limits=session.limits,
             console=console,
         )
         stack.enter_context(closing(recorder))
-        coordinator = Coordinator(
-            planned,
-            slots,
-            settings,
-            limits,
-            stopping,
-            recorder.emit,
-            lambda number, _: str(number),
-            earlier.trials if earlier else (),
-            waiting=waiting,
-            within=record.CONFIRM,
-        )
-        failure = coordinator.ended_by()
-        recorder.close()
-        slots.close()  # before MLflow is waited for: nothing trains on
-        with sigterm_as_ctrl_c():
-            if failure:
-                with suppress(OSError):  # what was told is in the journal
-                    _conclude(recorder, folder.parent, "FAILED", str(failure))
-                raise failures.told(failure, folder.parent)
-            if stopping.requested:
-                trouble = _conclude(recorder, folder.parent, "INTERRUPTED", "the user stopped it")
-            else:
-                trouble = _conclude(recorder, folder.parent, "FINISHED", coordinator.time_is_up)
-        show(folder.parent)
-        if trouble:
-            print(f"\n{trouble}", file=sys.stderr)
-        return INTERRUPTED if stopping.requested else 0
+        return _trained(planned, session, recorder, earlier.trials if earlier else ())
 
 
-def _conclude(recorder: Recorder, sweep: Path, state: str, reason: str | None) -> str | None:
-    """Writes what it has come to. What MLflow lacks of it, for the user."""
-    conclusion.write(_verdict(sweep))
-    return recorder.leave(state, reason)
+def _own(session: Session, planned: Retrainings) -> Session:
+    """A seed that fails is a finding of its own; a mistake that all trainings share still ends them."""
+    free = {"max_failure_rate": math.inf, "reuse_duplicates": False, "constraints": ()}
+    settings = replace(session.settings, n_trials=planned.total, **free)
+    return replace(session, settings=settings, limits=session.limits.without_timeout())
+
+
+def _begun(started: SweepStarted, planned: Retrainings) -> SweepStarted:
+    name = f"{planned.folder.parent.name}/{record.CONFIRM}"
+    return replace(started, sweep=name, n_trials=planned.total, time=time.time(), arguments=())
+
+
+def _trained(planned: Retrainings, session: Session, recorder: Recorder, earlier: Sequence[Trial]) -> int:
+    """The exit code of the whole confirmation. Raises: as `run`."""
+    sweep, lacks = planned.folder.parent, []
+
+    def conclude(state: str, reason: str | None) -> None:
+        conclusion.write(_verdict(sweep))
+        lacks.append(recorder.leave(state, reason))
+
+    coordinator = Coordinator(planned, session, recorder.emit, naming.by_number, earlier, within=record.CONFIRM)
+    failure = coordinator.ended_by()
+    recorder.close()
+    session.executor.close()  # before MLflow is waited for: nothing trains on
+    ending.write(
+        failure,
+        session,
+        sweep,
+        finish=lambda: conclude("FINISHED", coordinator.time_is_up),
+        break_off=conclude,
+    )
+    show(sweep)
+    for lack in filter(None, lacks):
+        print(f"\n{lack}", file=sys.stderr)
+    return INTERRUPTED if session.stopping.requested else 0  # it may be asked for while MLflow is waited for, too
 
 
 def show(sweep: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sweeper.engine.limits import Limits
+from sweeper.engine.naming import Naming
 from sweeper.evolution.population import Population
 from sweeper.records.record import Trial
 from sweeper.search.retrainings import Retrainings
@@ -30,10 +31,10 @@ class Agenda:
         study: Study | Retrainings | Population,
         settings: Settings,
         limits: Limits,
-        subdir: Callable[[int, list[str]], str],
+        subdir: Naming,
         earlier: Sequence[Trial] = (),
     ):
-        """subdir, earlier: see `Coordinator`."""
+        """earlier: see `Coordinator`."""
         self._study, self._settings, self._limits, self._subdir = study, settings, limits, subdir
         self._attempts = {trial.number: trial.attempt for trial in earlier}  # the last one of each trial
         self._again = deque(self._open(earlier))

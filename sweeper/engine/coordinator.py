@@ -9,24 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.clock import Clock
-from sweeper.config import command
 from sweeper.engine import outcome
 from sweeper.engine.agenda import Agenda, Attempt
-from sweeper.engine.executor import Call, Died, Done, Executor, Message, Queued, Raised, Ready, Reported, TrialJob
-from sweeper.engine.failures import Failures, SweepFailed
-from sweeper.engine.limits import Limits
-from sweeper.engine.outcome import Outcome
-from sweeper.engine.stopping import Stopping
-from sweeper.engine.waiting import Waiting
+from sweeper.engine.executor import Call, Died, Done, Message, Queued, Raised, Ready, Reported, TrialJob
+from sweeper.engine.failures import SweepFailed
+from sweeper.engine.naming import Naming
+from sweeper.engine.session import Session
+from sweeper.engine.teller import Teller
 from sweeper.evolution.population import Population
 from sweeper.records import lineage
-from sweeper.records.events import EpochReported, Event, TrialEnded, TrialStarted
+from sweeper.records.events import Event, TrialEnded
 from sweeper.records.record import Trial
 from sweeper.records.states import OPEN
-from sweeper.search import constraints
-from sweeper.search.duplicates import Duplicates
 from sweeper.search.retrainings import Retrainings
-from sweeper.search.settings import Settings
 from sweeper.search.source import StorageAway
 from sweeper.search.study import Study
 
@@ -37,43 +32,34 @@ class Coordinator:
     def __init__(
         self,
         study: Study | Retrainings | Population,
-        executor: Executor,
-        settings: Settings,
-        limits: Limits,
-        stopping: Stopping,
+        session: Session,
         emit: Callable[[Event], None],
-        subdir: Callable[[int, list[str]], str],
+        subdir: Naming,
         earlier: Sequence[Trial] = (),
+        *,
         prepare: Call | None = None,
-        waiting: Waiting | None = None,
         within: str = "",
         clock: Clock = time,
     ):
-        """subdir: number and overrides of a trial -> its folder in the sweep's.
+        """emit: to the journal and its listeners.
         earlier: the trials of the sessions before, when a sweep is resumed.
         prepare: what a slot does that gets no further trial, while others still train.
-        waiting: the slots that an earlier coordinator has left waiting.
         within: the folder, in that of the slots' sweep, that `subdir` is in.
         """
-        self._study, self._executor, self._settings = study, executor, settings
-        self._limits, self._stopping = limits, stopping
-        self._emit = emit
-        self._waiting = Waiting() if waiting is None else waiting
-        self._within, self._clock = within, clock
+        self._study, self._settings, self._executor = study, session.settings, session.executor
+        self._limits, self._stopping, self._waiting = session.limits, session.stopping, session.waiting
+        self._prepare, self._within, self._clock = prepare, within, clock
         self._running: dict[int, Attempt] = {}  # by slot
-        self._prepare = prepare
         self._abandoned: list[int] = []  # slots that work on a trial that ended already
-        self._failures = Failures(settings, (trial.state for trial in earlier))
-        self._duplicates = Duplicates(earlier)
-        self._agenda = Agenda(study, settings, limits, subdir, earlier)
+        self._agenda = Agenda(study, session.settings, session.limits, subdir, earlier)
+        self._teller = Teller(study, session.settings, emit, earlier, clock)
 
     def run(self) -> None:
         """Until n_trials are told, or a stop is requested, or time is up; then running trials end as INTERRUPTED.
 
         Raises: SweepFailed if it makes no sense to go on; all that ran is told and written by then.
         """
-        for ended in self._study.ended:
-            self._emit(ended)
+        self._teller.catch_up()
         try:
             while not self._is_over():
                 self._heed_others()
@@ -86,7 +72,7 @@ class Coordinator:
         finally:
             for slot in list(self._running):
                 self._abandoned.append(slot)
-                self._end(self._running.pop(slot), outcome.INTERRUPTED)
+                self._teller.ended(self._running.pop(slot), outcome.INTERRUPTED)
 
     def ended_by(self) -> Exception | None:
         """Runs; what ended it before its time. Even a bug of ours must leave a sweep with its results written."""
@@ -146,10 +132,10 @@ class Coordinator:
             if attempt is None:
                 break
             if attempt.proposal.losses > self._settings.max_retries:
-                self._announce(attempt)
-                self._end(attempt, outcome.deadly(attempt.proposal.losses))
+                self._teller.begun(attempt)
+                self._teller.ended(attempt, outcome.deadly(attempt.proposal.losses))
                 continue
-            same = self._duplicates.of(attempt.proposal.params) if self._settings.reuse_duplicates else None
+            same = self._teller.alike(attempt.proposal.params)
             if same:
                 self._repeat(attempt, same)
             else:
@@ -162,20 +148,15 @@ class Coordinator:
 
     def _repeat(self, attempt: Attempt, same: TrialEnded) -> None:
         """Tells a trial as one of the same parameters ended, without training it."""
-        self._announce(attempt)
-        self._end(attempt, outcome.repeated(same))
+        self._teller.begun(attempt)
+        self._teller.ended(attempt, outcome.repeated(same))
 
     def _start(self, slot: int, attempt: Attempt) -> None:
         self._running[slot] = replace(attempt, heard_at=self._now())
-        self._announce(attempt)
+        self._teller.begun(attempt)
         trial, subdir = attempt.proposal, str(Path(self._within, attempt.subdir))
         goes_on_from = lineage.read_by(trial.params)
         self._executor.submit(slot, TrialJob(trial.number, trial.overrides, subdir, trial.test, goes_on_from))
-
-    def _announce(self, attempt: Attempt) -> None:
-        trial = attempt.proposal
-        again = command.training(trial.overrides)
-        self._emit(TrialStarted(trial.number, attempt.number, trial.params, again, attempt.subdir, self._clock.time()))
 
     def _handle(self, message: Message) -> None:
         match message:
@@ -189,11 +170,11 @@ class Coordinator:
                 pass  # it has prepared
             case Done(slot):
                 attempt = self._running.pop(slot)
-                self._end(attempt, outcome.done(message, len(self._settings.directions), attempt.pruned_at))
+                self._teller.ended(attempt, outcome.done(message, len(self._settings.directions), attempt.pruned_at))
             case Raised(slot) if message.state in OPEN:
                 raise OSError(message.told)
             case Raised(slot):
-                self._end(self._running.pop(slot), outcome.raised(message))
+                self._teller.ended(self._running.pop(slot), outcome.raised(message))
             case Died(slot) if slot in self._running:
                 self._waiting.forget(slot)
                 self._lose(self._running.pop(slot), message)
@@ -208,12 +189,12 @@ class Coordinator:
         if heard.epoch > 1:  # the first one has to start up too
             self._limits.heard(now - attempt.heard_at)
         self._running[slot] = replace(attempt, heard_at=now, pruned_at=heard.epoch if stop else attempt.pruned_at)
-        self._emit(EpochReported(number, heard.epoch, heard.value, heard.metrics, self._clock.time()))
+        self._teller.reported(number, heard)
 
     def _lose(self, attempt: Attempt, died: Died) -> None:
         """The process of a trial."""
         lost = outcome.died(died, attempt.crashes, self._settings.max_retries)
-        self._end(attempt, lost)
+        self._teller.ended(attempt, lost)
         if lost.state == "CRASHED":
             self._agenda.retry(attempt, by_chance=died.by_us)
 
@@ -224,7 +205,7 @@ class Coordinator:
             return
         heard_before = self._now() - patience
         for slot in [slot for slot, attempt in self._running.items() if attempt.heard_at < heard_before]:
-            self._end(self._stopped(slot), outcome.hung(patience))
+            self._teller.ended(self._stopped(slot), outcome.hung(patience))
 
     def _now(self) -> float:
         """Seconds, on a clock that stands still while the study's storage is waited for: no slot is answered then."""
@@ -242,29 +223,6 @@ class Coordinator:
             return
         self._study.refresh()
         for slot in [slot for slot, attempt in self._running.items() if self._study.lost(attempt.proposal.number)]:
-            attempt = self._stopped(slot)
-            self._end(attempt, self._taken_over(attempt))
+            self._teller.taken_over(self._stopped(slot))
         for attempt in self._agenda.drop_lost():
-            self._end(attempt, self._taken_over(attempt))
-
-    def _taken_over(self, attempt: Attempt) -> Outcome:
-        return outcome.taken_over(self._study.taker(attempt.proposal.number))
-
-    def _end(self, attempt: Attempt, end: Outcome) -> None:
-        """The journal hears first: what it has, a resumed sweep tells the study.
-
-        Raises: SweepFailed if it makes no sense to go on.
-        """
-        number, params = attempt.proposal.number, attempt.proposal.params
-        finished = end.state == "FINISHED"
-        missed = constraints.missed(self._settings.constraints, end.facts, end.values) if finished else {}
-        reason = "; ".join(filter(None, (end.reason, constraints.reason(missed, end.facts)))) or None
-        ended = TrialEnded(number, end.state, end.values, reason, end.facts, self._clock.time(), missed)
-        if end.state != "TAKEN_OVER" and not self._study.settle(ended):
-            self._end(attempt, self._taken_over(attempt))
-            return
-        self._duplicates.add(params, ended)
-        self._emit(ended)
-        self._study.tell(number, end.state, end.values, end.facts)
-        if end.state not in OPEN:
-            self._failures.count(end.state, end.told or end.reason, end.place)
+            self._teller.taken_over(attempt)

@@ -8,25 +8,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from sweeper.config import allowed, command
 from sweeper.engine.keeper import Keeper
 from sweeper.engine.limits import Limits
 from sweeper.engine.progress import Progress
 from sweeper.errors import ConfigError
-from sweeper.files import file_costs
 from sweeper.ranking import results
 from sweeper.records import record
 from sweeper.records.events import Event, SweepEnded, SweepStarted, TrialEnded, TrialTested
 from sweeper.records.journal import NAME, Journal
 from sweeper.sail.descriptor import Descriptor
-from sweeper.secret import hide
 from sweeper.tracking import model_log
 from sweeper.tracking.mirror import Mirror
 from sweeper.tracking.store import Tracking, describe
-from sweeper.training import evaluation, objectives
+from sweeper.training import evaluation
 
 _PATIENCE, _IMPATIENCE = 60.0, 10.0  # seconds that a finished, a broken-off sweep waits for MLflow
 
@@ -41,31 +37,6 @@ def claim(folder: Path) -> Journal:
             f"hydra.sweeper.resume={folder}, or leave out hydra.sweep.dir for a new folder named by the time."
         )
     return journal
-
-
-def begin(
-    folder: Path, metrics: tuple[str, ...], directions: tuple[str, ...], n_trials: int, hydra: DictConfig
-) -> SweepStarted:
-    """The first event. hydra: the node of that name, which knows the chosen config groups.
-
-    Raises: ConfigError if the directions do not fit the metrics, or packages are missing to measure one.
-    """
-    objectives.check_directions(metrics, directions)
-    file_costs.check(metrics)
-    metric = objectives.joined(metrics)
-    choices = {group: option for group, option in hydra.runtime.choices.items() if not group.startswith("hydra/")}
-    return SweepStarted(
-        folder.name,
-        command.typed(),
-        metric,
-        directions,
-        n_trials,
-        command.git_commit(),
-        time.time(),
-        choices,
-        tuple(hide(list(hydra.overrides.task))),
-        allowed.entries(OmegaConf.select(hydra, "sweeper.allow")),
-    )
 
 
 class Recorder:

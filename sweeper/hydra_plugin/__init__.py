@@ -26,7 +26,7 @@ class StudySweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Leaves by SystemExit unless the sweep finished, with its reason on stderr."""
-        from sweeper import sweep  # Optuna starts there
+        from sweeper.sweep import sweep  # Optuna starts there
 
         try:
             code = sweep.run(settings.read(self._keys), arguments, self._config, self._context, self._task)

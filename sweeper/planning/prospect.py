@@ -9,13 +9,13 @@ from pathlib import Path
 from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict, read_write
 
-from sweeper import sweep
 from sweeper.config.compose import of_sweep
+from sweeper.engine import beginning, executor
 from sweeper.engine.executor import Executor
 from sweeper.engine.limits import Limits
 from sweeper.errors import ConfigError
 from sweeper.evolution import life
-from sweeper.search import enqueue, settings
+from sweeper.search import enqueue, extension, settings, space
 from sweeper.search.settings import Settings
 from sweeper.search.space import Space
 from sweeper.search.study import Study
@@ -43,17 +43,17 @@ def read(overrides: Sequence[str], folder: Path) -> Prospect:
         config.hydra.sweep.dir = str(folder)
     wanted = _settings(config)
     _check(wanted, config)
-    space = sweep.dimensions(wanted, config.hydra.overrides.task, config, context)
-    n_trials = _lives(wanted, space, config) or min(wanted.n_trials, _size(wanted, space, folder) or wanted.n_trials)
-    executor = sweep.executor(wanted, most=n_trials, recycle_after=1)
-    return Prospect(context, config, wanted, space, n_trials, executor)
+    searched = space.read(wanted, config.hydra.overrides.task, config, context)
+    n_trials = _lives(wanted, searched, config) or _draws(wanted, searched, folder)
+    slots = executor.made(wanted, most=n_trials, recycle_after=1)
+    return Prospect(context, config, wanted, searched, n_trials, slots)
 
 
 def _check(wanted: Settings, config: DictConfig) -> None:
     """Raises: ConfigError for what a sweep refuses before its first trial, but no step of a training would notice."""
     Limits(wanted)
-    sweep.begun(wanted, config, ours=True)
-    sweep.extension(wanted, config)
+    beginning.of_sweep(wanted, config, ours=True)
+    extension.read(wanted, config)
 
 
 def _settings(config: DictConfig) -> Settings:
@@ -69,7 +69,8 @@ def _lives(wanted: Settings, space: Space, config: DictConfig) -> int | None:
     return shared.method.members if shared else None
 
 
-def _size(wanted: Settings, space: Space, folder: Path) -> int | None:
-    """How many different trials the sampler can draw. A study that already exists is not looked into."""
+def _draws(wanted: Settings, space: Space, folder: Path) -> int:
+    """How many different trials the sampler draws. A study that already exists is not looked into."""
     enqueued = enqueue.read(wanted.enqueue, space)[: wanted.n_trials]
-    return Study(replace(wanted, storage=None), space, folder, enqueued=enqueued, extend=None).size
+    size = Study(replace(wanted, storage=None), space, folder, enqueued=enqueued, extend=None).size
+    return min(wanted.n_trials, size or wanted.n_trials)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -11,6 +12,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
+from hydra.types import HydraContext
 from omegaconf import DictConfig
 from optuna import Trial
 from optuna.distributions import BaseDistribution
@@ -18,6 +20,7 @@ from optuna.distributions import BaseDistribution
 from sweeper.config import refused
 from sweeper.errors import ConfigError
 from sweeper.search.distribution import distribution, first, holds, override, suggest
+from sweeper.search.settings import Settings
 
 Dimensions = dict[str, BaseDistribution]  # by override key
 
@@ -99,6 +102,13 @@ class Space:
     def overrides(self, params: Mapping[str, Any]) -> list[str]:
         """The fixed and the drawn values as Hydra's command line takes them."""
         return [*self.fixed, *(override(key, value) for key, value in params.items())]
+
+
+def read(settings: Settings, arguments: Iterable[str], config: DictConfig, context: HydraContext) -> Space:
+    """That of a sweep. config: composed from the arguments, the ranges left out. Raises: ConfigError as `build`."""
+    loader = context.config_loader
+    compose = partial(loader.load_sweep_config, config)
+    return build(arguments, settings.params, settings.spaces, loader, compose)
 
 
 def build(

@@ -6,6 +6,7 @@ import pytest
 
 from sweeper.engine.coordinator import Coordinator, SweepFailed
 from sweeper.engine.executor import Died, Done, Raised, Ready
+from sweeper.engine.session import Session
 
 
 class Slots:
@@ -22,8 +23,8 @@ class Slots:
 
 
 def coordinator(slots):
-    settings = SimpleNamespace(n_trials=0, max_failure_rate=0.0)
-    return Coordinator(SimpleNamespace(begun=[]), slots, settings, limits=None, stopping=None, emit=None, subdir=None)
+    session = Session(SimpleNamespace(n_trials=0, max_failure_rate=0.0), slots, limits=None, stopping=None)
+    return Coordinator(SimpleNamespace(begun=[]), session, emit=None, subdir=None)
 
 
 def test_one_slot_answers_call_after_call():

@@ -1,6 +1,6 @@
 """What only a cluster can do: lose nodes, gain some, lie on machines that have nothing of ours.
 
-What every executor does the same is in test_failures.py, test_resume.py and ../test_sweep.py.
+What every executor does the same is in test_failures.py, test_resume.py and ../sweep/test_sweep.py.
 """
 
 import json

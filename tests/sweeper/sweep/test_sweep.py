@@ -11,7 +11,7 @@ import yaml
 from sweeper.records import journal, record
 from sweeper.records.events import EpochReported, TrialEnded, TrialStarted
 
-from .watched import EACH_EXECUTOR, ONE_SLOT, SLOWLY, X, events, lives, slots, study, trials, until
+from ..watched import EACH_EXECUTOR, ONE_SLOT, SLOWLY, X, events, lives, slots, study, trials, until
 
 
 @EACH_EXECUTOR
