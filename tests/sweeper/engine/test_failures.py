@@ -9,8 +9,21 @@ from pathlib import Path
 import pytest
 
 from sweeper.records import journal, record
+from sweeper.records.events import EpochReported
 
-from ..watched import EACH_EXECUTOR, ONE_SLOT, SLOWLY, X, events, mlflow_client, slots, study, trials, until
+from ..watched import (
+    EACH_EXECUTOR,
+    ONE_SLOT,
+    PATIENCE,
+    SLOWLY,
+    X,
+    events,
+    mlflow_client,
+    slots,
+    study,
+    trials,
+    until,
+)
 
 TOLERANT = ("hydra/sweeper/sampler=grid", "hydra.sweeper.max_failure_rate=0.5", "hydra/sweeper/pruner=none")
 
@@ -60,14 +73,16 @@ def test_a_full_disk_ends_the_sweep_not_the_trials(sweep):
 @EACH_EXECUTOR
 def test_a_slot_that_stands_still_is_replaced(start):
     process = start(
-        X, ONE_SLOT, "hydra.sweeper.n_trials=3", "pause=0.2", "hydra.sweeper.trial_timeout=4", *TOLERANT[1:]
+        *(X, ONE_SLOT, "hydra.sweeper.n_trials=3", "hydra.sweeper.trial_timeout=4", *TOLERANT[1:]),
+        *("pause=0.2", "epochs=1000", "enough=enough"),
     )
-    until(lambda: slots(process) and events())
-    until(lambda: any(event.__class__.__name__ == "EpochReported" for event in events()))
-    os.kill(slots(process)[0].pid, signal.SIGSTOP)
-    out, err = process.communicate(timeout=90)
+    until(lambda: any(isinstance(event, EpochReported) for event in events()))
+    (slot,) = slots(process)
+    os.kill(slot.pid, signal.SIGSTOP)
+    Path("enough").touch()
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, out + err
-    assert sorted(trial.state for trial in trials()) == ["FINISHED", "FINISHED", "HUNG"]
+    assert [trial.state for trial in trials()] == ["HUNG", "FINISHED", "FINISHED"]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "cmaes", "nsgaii", "qmc"])
