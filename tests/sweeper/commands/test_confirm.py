@@ -19,7 +19,7 @@ from sweeper.records import journal, record, sweeps
 from sweeper.records.events import TrialEnded, TrialStarted
 
 from ..ranking.test_atlas import sized
-from ..watched import ONE_SLOT, X, mlflow_client, study, trials, until
+from ..watched import GATED, ONE_SLOT, PATIENCE, X, let_through, mlflow_client, study, trials, until
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "own_project"
 CONFIRM = Path("sweep/confirm")
@@ -79,12 +79,14 @@ def test_a_confirmation_has_a_run_of_its_own_and_is_no_sweep_on_the_leaderboard(
 @pytest.mark.slow
 def test_what_was_killed_goes_on_and_more_is_added(sweep, start):
     """Kill -9 in the middle, the same command again, then more candidates and seeds, then nothing that lacks."""
-    task = (*LIGHT, "pause=0.1")
+    task = (*LIGHT, GATED)
+    let_through(0, 1, 2, 3)  # of the search, and of the confirmation
     assert sweep(*task)[0] == 0
     process = start(*task, *ANEW, *confirming(2, 3))
     until(lambda: sum(isinstance(event, TrialEnded) for event in told()) >= 2)
     process.kill()
     process.wait()
+    let_through(*range(12))
     ended = {event.trial for event in told() if isinstance(event, TrialEnded)}
     code, output = sweep(*task, *ANEW, *confirming(2, 3))
     assert code == 0, output
@@ -173,9 +175,9 @@ def test_a_replay_takes_the_confirmation_along(sweep):
 @pytest.mark.slow
 def test_a_pipe_gets_the_table_of_a_confirmation_alone(start):
     process = start(*LIGHT)
-    process.communicate(timeout=120)
+    process.communicate(timeout=PATIENCE)
     process = start(*LIGHT, *ANEW, *confirming(2, 2))
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert [line.split("\t")[0] for line in out.splitlines()] == ["rank", "1", "2"]
     assert "Confirms trials" in err
@@ -188,7 +190,7 @@ def test_a_sweep_that_was_stopped_is_confirmed_without_being_searched_on(sweep, 
     process = start(*task)
     until(lambda: sum(trial.state == "FINISHED" for trial in stopped()) >= 2)
     process.terminate()
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     before = Path("sweep", journal.NAME).read_bytes()
     code, output = sweep(*task, *ANEW, *confirming(2, 2))
     assert code == 0, output

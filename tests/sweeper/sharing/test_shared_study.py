@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from uuid import uuid4
 
@@ -22,7 +23,10 @@ from sweeper.sharing.members import Members
 from sweeper.sharing.places import Places
 from sweeper.sharing.shared_study import SharedStudy, StudyDeleted
 
+from ..watched import PATIENCE, until
+
 NAME = "hills"
+LIMIT = "idle_in_transaction_session_timeout"
 SAIL = {
     "_target_": "sweeper.sail.sampler.SAILSampler",
     "descriptors": {"width": {"low": 0, "high": 2, "bins": 5}},
@@ -303,23 +307,29 @@ def test_a_coordinator_that_is_heard_of_again_goes_on_with_what_nobody_has_taken
 
 
 def test_a_living_coordinator_keeps_its_trials_however_long_they_take(join):
-    busy, other = join(1, heartbeat=0.5), join(1, heartbeat=0.5)
-    number = busy.ask().number
-    time.sleep(2)
+    busy, other = join(1, heartbeat=1.0), join(1, heartbeat=1.0)
+    number, me = busy.ask().number, busy._members.me
+    until(lambda: busy._members.all()[me].beat >= 10)  # one each fifth of a second
     assert other.ask() is None
     assert other.waits_for_others
     assert end(busy, number)
 
 
-def test_what_a_stopped_process_has_locked_is_free_after_a_while(join, storage):
+def test_what_a_stopped_process_has_locked_is_free_after_a_while(join, storage, postgresql):
     if storage.startswith("sqlite"):
         pytest.skip("it has one lock for all, for which others wait a minute")
     stopped, other = join(2, heartbeat=1.0), join(2, heartbeat=1.0)
-    with stopped._database.engine.connect() as connection:
+    waits = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+    lifted = f"SELECT current_setting('{LIMIT}'), set_config('{LIMIT}', '0', false)"
+    with ThreadPoolExecutor(1) as thread, stopped._database.engine.connect() as connection:
+        limit, _ = connection.exec_driver_sql(lifted).one()  # until the other one waits
+        assert limit == "1s"
         connection.exec_driver_sql("SELECT * FROM studies FOR UPDATE").all()  # as Optuna when it makes a trial
-        began = time.monotonic()
-        assert other.ask().number == 0
-        assert 0.5 < time.monotonic() - began < 10
+        asked = thread.submit(other.ask)
+        until(lambda: postgresql.sql("postgres", waits, make_url(storage).database))
+        assert not asked.done()
+        connection.exec_driver_sql(f"SET {LIMIT} = '{limit}'")
+        assert asked.result(PATIENCE).number == 0
         connection.invalidate()
 
 
@@ -413,10 +423,3 @@ def test_an_address_that_leads_nowhere_is_refused_with_what_to_do(address, compl
         database.opened(Settings(sampler=None, pruner=None, executor=None, storage=address))
     assert complaint in str(raised.value)
     assert "s3cr3t" not in str(raised.value)
-
-
-def until(condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
