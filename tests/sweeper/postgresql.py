@@ -62,7 +62,7 @@ class Server:
             command, stdout=log, stderr=log, user=self._user, cwd=self._data, start_new_session=True
         )
         log.close()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not self._answers():
             assert self._process.poll() is None, (self._data.parent / "log").read_text()
             assert time.monotonic() < deadline, "PostgreSQL did not start"
@@ -72,12 +72,12 @@ class Server:
         """As a machine that is switched off, for its clients: it asks none of them to finish."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)  # fast shutdown
-            self._process.wait(30)
+            self._process.wait(300)
 
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
-            self._process.wait(30)
+            self._process.wait(300)
         shutil.rmtree(self._data.parent)
 
     def make(self, database: str) -> str:

@@ -179,9 +179,7 @@ def test_a_slot_is_replaced_after_so_many_trials(start):
     process = start(X, "hydra.sweeper.executor.recycle_after=2", ONE_SLOT, GATED, "hydra/sweeper/pruner=none")
     seen = []
     for number in (0, 2, 4, 6):
-        until(
-            lambda number=number: any(isinstance(event, TrialStarted) and event.trial == number for event in events())
-        )
+        until(lambda number=number: number in {event.trial for event in events() if isinstance(event, TrialStarted)})
         seen += [slot.pid for slot in slots(process)]
         let_through(number, number + 1)
     assert len(seen) == len(set(seen)) == 4

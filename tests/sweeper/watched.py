@@ -13,6 +13,7 @@ from optuna.storages.journal import JournalFileBackend
 from sweeper.records import journal, record
 
 APP = Path(__file__).resolve().parents[1] / "light" / "app.py"
+LATE = APP.with_name("late.py")
 X = "x=interval(-1, 1)"
 ONE_SLOT = "hydra.sweeper.n_jobs=1"
 EACH_EXECUTOR = pytest.mark.parametrize("executor", ["local", "ray"], indirect=True)  # one contract for all

@@ -19,7 +19,7 @@ from sweeper.records import journal, record, sweeps
 from sweeper.records.events import TrialEnded, TrialStarted
 
 from ..ranking.test_atlas import sized
-from ..watched import GATED, ONE_SLOT, PATIENCE, X, let_through, mlflow_client, study, trials, until
+from ..watched import GATED, LATE, ONE_SLOT, PATIENCE, X, let_through, mlflow_client, study, trials, until
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "own_project"
 CONFIRM = Path("sweep/confirm")
@@ -188,7 +188,7 @@ def test_a_pipe_gets_the_table_of_a_confirmation_alone(start):
 def test_a_sweep_that_was_stopped_is_confirmed_without_being_searched_on(sweep, start):
     task = (X, "pause=0.2", "hydra.sweeper.n_trials=100", "hydra/sweeper/pruner=none", ONE_SLOT)
     process = start(*task)
-    until(lambda: sum(trial.state == "FINISHED" for trial in stopped()) >= 2)
+    until(lambda: sum(trial.state == "FINISHED" for trial in trials_begun()) >= 2)
     process.terminate()
     process.communicate(timeout=PATIENCE)
     before = Path("sweep", journal.NAME).read_bytes()
@@ -199,16 +199,21 @@ def test_a_sweep_that_was_stopped_is_confirmed_without_being_searched_on(sweep, 
     assert "Every seed gave the same value" in output
 
 
-def stopped():
+def trials_begun():
     return trials() if Path("sweep", journal.NAME).exists() and Path("sweep", journal.NAME).stat().st_size else ()
 
 
 @pytest.mark.slow
-def test_a_timeout_ends_the_search_and_not_its_confirmation(sweep):
-    task = (X, "pause=0.2", "hydra.sweeper.n_trials=100", "hydra/sweeper/pruner=none", "hydra.sweeper.timeout=5")
-    code, output = sweep(*task, *confirming(2, 2))
-    assert code == 0, output
-    assert 2 <= len(trials()) < 100
+def test_a_timeout_ends_the_search_and_not_its_confirmation(start):
+    task = (X, GATED, "hydra.sweeper.n_trials=100", "hydra/sweeper/pruner=none", "hydra.sweeper.timeout=3600")
+    let_through(0, 1)
+    process = start(*task, *confirming(2, 2), program=(str(LATE),))
+    until(lambda: len(trials_begun()) == 4)
+    Path("late").write_text("3600")
+    let_through(2, 3)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, out + err
+    assert [trial.state for trial in trials()] == ["FINISHED"] * 4
     assert [training.state for training in record.read(CONFIRM).trials] == ["FINISHED"] * 4
 
 

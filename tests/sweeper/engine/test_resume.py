@@ -213,11 +213,15 @@ MANY = "hydra.sweeper.n_trials=5000"  # more than can end before the last kill
 def test_kills_at_random_moments_lose_nothing_and_double_nothing(start, executor, kills):
     rng = random.Random(0)
     arguments = (*LIGHT, "pause=0.2", "epochs=4")
-    for _ in range(kills):
+    began, process = time.monotonic(), start(*arguments, MANY)
+    until(has_ended(1))
+    usual = time.monotonic() - began
+    assert killed(process, 0, rng), process.communicate()
+    for _ in range(kills - 1):
         process = start(*arguments, MANY, *([RESUME] if events() else []))
         if executor == "ray":  # whose slots take their time
             until(partial(slots, process))
-        assert killed(process, rng.uniform(0, 8), rng), process.communicate()
+        assert killed(process, rng.uniform(0, 2 * usual), rng), process.communicate()
     total = len(study().trials) + 5
     assert total > 10
     process = start(*arguments, f"hydra.sweeper.n_trials={total}", RESUME)

@@ -1,10 +1,12 @@
 """The counters of a machine that has them, laid out as Linux does: a folder a zone, microjoules in a file."""
 
-import time
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from sweeper.machine import energy
 from sweeper.machine.energy import WATTS_A_CORE, Meter
 
 
@@ -16,8 +18,8 @@ def no_cards(monkeypatch):
 @pytest.fixture(autouse=True)
 def half_seconds(monkeypatch):
     """One passes from each look at the clock to the next."""
-    moments = (0.5 * number for number in range(10))
-    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
+    moments = count(0, 0.5)
+    monkeypatch.setattr(energy, "time", SimpleNamespace(monotonic=lambda: next(moments)))
 
 
 def zone(root: Path, folder: str, name: str, joules: float = 0.0, most: float = 1000.0) -> Path:

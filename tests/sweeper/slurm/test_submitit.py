@@ -95,8 +95,8 @@ def test_each_failure_has_its_state_as_in_a_slot_of_this_machine(sweep):
 
 
 def test_a_trial_hangs_by_its_own_time_not_by_that_of_the_queue(sweep):
-    waits = "+hydra.launcher.setup=['sleep 4']"
-    code, output = sweep("fail=never,hang", QUEUE, *GRID, waits, "hydra.sweeper.trial_timeout=3")
+    waits = "+hydra.launcher.setup=['sleep 7']"
+    code, output = sweep("fail=never,hang", QUEUE, *GRID, waits, "hydra.sweeper.trial_timeout=6")
     assert code == 0, output
     assert sorted(trial.state for trial in trials()) == ["FINISHED", "HUNG"]
     assert_is_tidy()
