@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -12,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from . import ports
 
 USER, PASSWORD = "sweeper", "pa55-w0rd-that-nobody-may-see"
 _USERS = ("postgres", "nobody")  # whom root asks to run it: it refuses root
@@ -47,9 +48,7 @@ class Server:
         secret.write_text(PASSWORD)
         shutil.chown(secret, self._user or os.geteuid())
         self._run("initdb", "-D", self._data, "-U", USER, "-A", "scram-sha-256", "--pwfile", secret, "--no-sync")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = ports.free()
         self._process = None
         self.start()
 

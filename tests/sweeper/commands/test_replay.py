@@ -24,6 +24,8 @@ from sweeper.tracking.mirror import Mirror
 from sweeper.tracking.run_store import RunStore
 from sweeper.tracking.runs import Runs
 
+from .. import ports
+
 EXPERIMENT = "hills"
 LIGHT = Path(__file__).resolve().parents[2] / "light" / "app.py"
 SWEEP = [sys.executable, str(LIGHT), "-m", "x=interval(-1, 1)", "hydra/sweeper/pruner=none"]
@@ -61,8 +63,7 @@ class Server:
 
     def __init__(self, folder):
         self._folder, self._process = folder, None
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+        self._port = ports.free()
         self.uri = f"http://127.0.0.1:{self._port}"
 
     def start(self):

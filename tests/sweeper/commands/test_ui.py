@@ -16,6 +16,7 @@ from sweeper.commands import ui
 from sweeper.errors import ConfigError
 from sweeper.tracking.pages import PagesLost
 
+from .. import ports
 from ..terminal import CTRL_C
 from ..watched import PATIENCE, X, lives, until
 
@@ -28,8 +29,7 @@ def run(*arguments):
 
 @pytest.fixture
 def port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    return ports.free()
 
 
 @pytest.mark.slow

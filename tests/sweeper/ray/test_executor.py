@@ -20,6 +20,7 @@ import pytest
 from sweeper.records.events import EpochReported, TrialEnded, TrialStarted
 from sweeper.training import checkpoint
 
+from .. import ports
 from ..watched import (
     GATED,
     PATIENCE,
@@ -305,9 +306,7 @@ def head(folder, *arguments, **environment):
 def door(nodes, tmp_path):
     """The port of a cluster for those outside of it."""
     pytest.importorskip("grpc", reason="needs python -m pip install 'ray[client]'")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = ports.free()
     with head(tmp_path, "--port=0", "--num-cpus=2", f"--ray-client-server-port={port}"):
         yield port
 

@@ -3,7 +3,6 @@ sweeps of real trainings that share both; one of them is killed, and so is the s
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 from sweeper.records import journal, record
 from sweeper.records.events import EpochReported, TrialEnded
 
+from .. import ports
 from ..postgresql import PASSWORD, USER
 from ..watched import until
 
@@ -35,8 +35,7 @@ class MlflowServer:
 
     def __init__(self, store, folder):
         self._store, self._folder, self._process = store, folder, None
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = str(free.getsockname()[1])
+        self._port = str(ports.free())
         self.uri = f"http://127.0.0.1:{self._port}"
 
     def start(self):

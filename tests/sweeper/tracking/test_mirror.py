@@ -21,6 +21,8 @@ from sweeper.records.events import EpochReported, SweepEnded, SweepStarted, Tria
 from sweeper.tracking import store
 from sweeper.tracking.mirror import Mirror
 
+from .. import ports
+
 EXPERIMENT = "custom-digits"
 T0 = 1_700_000_000.0  # seconds since 1970
 EPOCHS = 3
@@ -56,8 +58,7 @@ def folder(fresh_folder, database):
 def server(tmp_path, database, monkeypatch):
     """An MLflow server of its own; store.resolve leads to it."""
     shutil.copy(database, tmp_path / "server.db")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(ports.free())
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port, "--workers", "1"]
     command += [
         "--backend-store-uri",
