@@ -134,7 +134,7 @@ def test_to_be_stopped_while_the_best_network_is_tested_leaves_a_finished_sweep(
     )
     deadline = time.monotonic() + 300
     while not (tmp_path / "sweep" / "leaderboard.csv").exists():  # written right before the test
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, process.kill()
         time.sleep(0.02)
     process.send_signal(number)
     out, err = process.communicate(timeout=300)

@@ -58,7 +58,7 @@ def climb(cfg: DictConfig, report, test: bool = False) -> float | tuple[float, f
 
 def _is_held(cfg: DictConfig) -> bool:
     gate = os.path.join(cfg.gates, str(HydraConfig.get().job.num)) if cfg.gates else cfg.gate
-    return gate and not os.path.exists(gate)
+    return bool(gate) and not os.path.exists(gate)
 
 
 if __name__ == "__main__":

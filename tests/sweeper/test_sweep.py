@@ -100,10 +100,13 @@ def test_a_free_slot_gets_work_before_the_others_are_done(start):
 
 @EACH_EXECUTOR
 def test_a_killed_slot_costs_one_retry_and_no_trial(start):
-    process = start(X, "pause=0.5", "epochs=6", "hydra/sweeper/pruner=none", "hydra.sweeper.n_trials=3", ONE_SLOT)
+    on_and_on = ("pause=0.2", "epochs=1000", "enough=enough")
+    process = start(X, *on_and_on, "hydra/sweeper/pruner=none", "hydra.sweeper.n_trials=3", ONE_SLOT)
     until(lambda: any(isinstance(event, EpochReported) for event in events()))
     (slot,) = slots(process)
     os.kill(slot.pid, signal.SIGKILL)
+    until(lambda: any(isinstance(event, TrialEnded) for event in events()))
+    Path("enough").touch()
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, out + err
     crashed = [event for event in events() if isinstance(event, TrialEnded) and event.state == "CRASHED"]

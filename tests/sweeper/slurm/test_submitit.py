@@ -50,8 +50,12 @@ def training(process):
     return [child for one in supervisors(process) for child in one.children() if lives(child)]
 
 
+def reports():
+    return [event for event in events() if isinstance(event, EpochReported)]
+
+
 def reported(count=1):
-    return lambda: sum(isinstance(event, EpochReported) for event in events()) >= count
+    return lambda: len(reports()) >= count
 
 
 def assert_is_tidy():
@@ -136,13 +140,14 @@ def test_a_preempted_job_goes_on_as_the_same_trial_and_no_epoch_counts_twice(sta
     before = supervisors(process)
     before[0].send_signal(signal.SIGUSR2)  # what submitit has Slurm send
     until(lambda: set(supervisors(process)) - set(before))
+    told = len(reports())
+    until(reported(told + 2))
     Path("enough").touch()
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, out + err
     (trial,) = trials()
     assert (trial.state, trial.attempt) == ("FINISHED", 0)
-    epochs = [event.epoch for event in events() if isinstance(event, EpochReported)]
-    assert epochs == list(range(1, len(epochs) + 1))
+    assert [event.epoch for event in reports()] == list(range(1, len(reports()) + 1))
 
 
 def test_a_job_whose_time_is_up_is_a_trial_that_hung(start):
