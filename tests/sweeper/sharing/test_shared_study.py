@@ -3,7 +3,9 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
+from itertools import count
+from types import SimpleNamespace
 from uuid import uuid4
 
 import optuna
@@ -12,6 +14,7 @@ from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import OperationalError
 
 from sweeper.errors import ConfigError
 from sweeper.records.events import TrialEnded
@@ -401,6 +404,26 @@ def test_several_processes_may_make_the_tables_at_once(storage):
     assert not errors
     assert len(opened) == 4
     assert tables.latest_trial(opened[0].engine, 1) == -1
+
+
+@pytest.mark.parametrize("come", [12, 0])
+def test_tables_are_tried_to_be_made_as_long_as_others_make_them(tmp_path, monkeypatch, come):
+    """Of SQLite's each is there at once: who is faster now may be slower with the next one."""
+    engine, attempts = create_engine(f"sqlite:///{tmp_path}/study.db"), count(1)
+
+    def beaten(*arguments, **keys):
+        if (attempt := next(attempts)) == come + 1 > 1:
+            return optuna.storages.RDBStorage(*arguments, **keys)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS another_{min(attempt, come)} (x INTEGER)")
+        raise OperationalError("CREATE TABLE studies", {}, Exception("table studies already exists"))
+
+    monkeypatch.setattr(database, "RDBStorage", beaten)
+    monkeypatch.setattr(database, "random", SimpleNamespace(uniform=lambda *_: 0))
+    with nullcontext() if come else pytest.raises(ConfigError, match="table studies already exists"):
+        database.opened(Settings(sampler=None, pruner=None, executor=None, storage=str(engine.url)))
+    assert next(attempts) == (14 if come else 7)
+    engine.dispose()
 
 
 def test_postgres_is_another_name_of_it_and_a_driver_that_is_installed_is_taken(postgresql):
