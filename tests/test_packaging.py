@@ -22,7 +22,7 @@ def installed(site, tmp_path):
     def run(*arguments):
         environment = os.environ | {"PYTHONPATH": str(site)}
         return subprocess.run(
-            [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+            [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
         )
 
     return run

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import random
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
 
 import optuna
 from optuna.storages import RDBStorage
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from sweeper.config import node
@@ -31,7 +32,7 @@ _KEEPALIVES = {"tcp_keepalives_idle": 10, "tcp_keepalives_interval": 5, "tcp_kee
 _UNACKNOWLEDGED = 30_000  # milliseconds that what was sent may stay so
 _LOUD = "optuna.storages._rdb.storage"  # tells the terminal of what is raised anyway, with all of its SQL
 _LOCKED = 60  # seconds that SQLite waits for another process
-_ATTEMPTS = 5  # to make the tables, where several processes do so at once
+_ATTEMPTS = 5  # in a row to make the tables between which none came: another process may be making them, one by one
 
 
 def opened(settings: Settings) -> RDBStorage:
@@ -53,23 +54,38 @@ def _at(address: str, heartbeat: float) -> RDBStorage:
     try:
         engine = create_engine(url, **options)
         engine.connect().close()
-        engine.dispose()
     except ModuleNotFoundError as error:
         raise ConfigError(f"{_cannot(address)}: {error}. {_advice(url)}") from error
     except Exception as error:  # those of every kind of database
         raise ConfigError(f"{_cannot(address)}: {outage.reason(error)}") from error
-    for attempt in range(1, _ATTEMPTS + 1):
+    storage = _with_tables(address, engine, options)
+    engine.dispose()
+    if url.get_backend_name() == _POSTGRESQL[0]:
+        _limit(storage.engine, heartbeat)
+    return storage
+
+
+def _with_tables(address: str, engine: Engine, options: dict[str, object]) -> RDBStorage:
+    """Raises: ConfigError if they cannot be made, though nobody else makes them."""
+    vain, known = 0, _tables(engine)
+    while True:
         try:
-            storage = RDBStorage(url.render_as_string(hide_password=False), engine_kwargs=options)
+            storage = RDBStorage(engine.url.render_as_string(hide_password=False), engine_kwargs=options)
             tables.create(storage.engine)
-            if url.get_backend_name() == _POSTGRESQL[0]:
-                _limit(storage.engine, heartbeat)
             return storage
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-            if attempt == _ATTEMPTS:
+            before, known = known, _tables(engine)
+            vain = vain + 1 if known == before else 0
+            if vain == _ATTEMPTS:
                 raise ConfigError(f"{_cannot(address)}: {outage.reason(error)}") from error
             time.sleep(random.uniform(0.1, 0.5))  # another process has just made a table of the same name
-    raise AssertionError
+
+
+def _tables(engine: Engine) -> set[str]:
+    """Those that are there; none if it does not answer."""
+    with suppress(SQLAlchemyError):
+        return set(inspect(engine).get_table_names())
+    return set()
 
 
 def _limit(engine: Engine, seconds: float) -> None:

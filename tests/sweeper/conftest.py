@@ -16,7 +16,7 @@ from sweeper.records.journal import Journal
 
 from .postgresql import Server
 from .terminal import Terminal
-from .watched import APP, on_cluster
+from .watched import APP, PATIENCE, on_cluster
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def light(project) -> Callable[..., tuple[int, str]]:
 
     def sweep(*arguments: str) -> tuple[int, str]:
         command = [sys.executable, str(APP), "-m", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
         return done.returncode, done.stdout + done.stderr
 
     return sweep
@@ -142,7 +142,7 @@ def sweep(start):
 
     def sweep(*arguments):
         process = start(*arguments)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=PATIENCE)
         return process.returncode, out + err
 
     return sweep

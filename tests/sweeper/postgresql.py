@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -12,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from . import ports
 
 USER, PASSWORD = "sweeper", "pa55-w0rd-that-nobody-may-see"
 _USERS = ("postgres", "nobody")  # whom root asks to run it: it refuses root
@@ -47,9 +48,7 @@ class Server:
         secret.write_text(PASSWORD)
         shutil.chown(secret, self._user or os.geteuid())
         self._run("initdb", "-D", self._data, "-U", USER, "-A", "scram-sha-256", "--pwfile", secret, "--no-sync")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = ports.free()
         self._process = None
         self.start()
 
@@ -62,7 +61,7 @@ class Server:
             command, stdout=log, stderr=log, user=self._user, cwd=self._data, start_new_session=True
         )
         log.close()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not self._answers():
             assert self._process.poll() is None, (self._data.parent / "log").read_text()
             assert time.monotonic() < deadline, "PostgreSQL did not start"
@@ -72,12 +71,12 @@ class Server:
         """As a machine that is switched off, for its clients: it asks none of them to finish."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)  # fast shutdown
-            self._process.wait(30)
+            self._process.wait(300)
 
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
-            self._process.wait(30)
+            self._process.wait(300)
         shutil.rmtree(self._data.parent)
 
     def make(self, database: str) -> str:

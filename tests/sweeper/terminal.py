@@ -12,6 +12,8 @@ import sys
 import termios
 import time
 
+from .watched import PATIENCE
+
 CTRL_C = b"\x03"
 _OBEYED = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")  # colours, and where the cursor goes
 
@@ -46,18 +48,18 @@ class Terminal:
     def press(self, key):
         os.write(self._ours, key)
 
-    def until(self, text, seconds=60):
+    def until(self, text, seconds=PATIENCE):
         deadline = time.monotonic() + seconds
         while text not in self.said:
             assert time.monotonic() < deadline, f"{text!r} in vain, but\n{self.said}"
             assert self._more(1.0) or text in self.said, f"ended without {text!r}, but with\n{self.said}"
 
-    def wait(self, seconds=60):
+    def wait(self, seconds=PATIENCE):
         """The exit code."""
         deadline = time.monotonic() + seconds
         while self._more(1.0):
             assert time.monotonic() < deadline, f"goes on and on:\n{self.said}"
-        return self.process.wait(5)
+        return self.process.wait(PATIENCE)
 
     def close(self):
         self.process.kill()

@@ -76,7 +76,7 @@ def project(tmp_path, monkeypatch):
 
     def run(*arguments):
         command = [sys.executable, "app.py", "--multirun", "hydra.sweep.dir=sweep", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         return done.returncode, done.stdout + done.stderr
 
     return run

@@ -51,7 +51,7 @@ def test_errors_do_not_tell_them():
 def sweep(*arguments):
     """What a sweep of the light task printed, in the present folder."""
     command = [sys.executable, str(APP), "-m", "x=interval(-1, 1)", "hydra.sweeper.n_trials=2", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -13,9 +13,12 @@ from optuna.storages.journal import JournalFileBackend
 from sweeper.records import journal, record
 
 APP = Path(__file__).resolve().parents[1] / "light" / "app.py"
+LATE = APP.with_name("late.py")
 X = "x=interval(-1, 1)"
 ONE_SLOT = "hydra.sweeper.n_jobs=1"
 EACH_EXECUTOR = pytest.mark.parametrize("executor", ["local", "ray"], indirect=True)  # one contract for all
+PATIENCE = 300  # seconds for what must happen, also where all cores have other work
+GATED = "gates=gates"  # its trials end no epoch before they are let through
 SLOWLY = pytest.mark.parametrize("executor", ["local", pytest.param("ray", marks=pytest.mark.slow)], indirect=True)
 
 
@@ -70,7 +73,14 @@ def lives(process):
     return False
 
 
-def until(condition, seconds=60):
+def let_through(*trials):
+    """Of a sweep that is GATED: by number."""
+    Path("gates").mkdir(exist_ok=True)
+    for trial in trials:
+        Path("gates", str(trial)).touch()
+
+
+def until(condition, seconds=PATIENCE):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

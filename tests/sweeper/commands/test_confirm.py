@@ -19,7 +19,7 @@ from sweeper.records import journal, record, sweeps
 from sweeper.records.events import TrialEnded, TrialStarted
 
 from ..ranking.test_atlas import sized
-from ..watched import ONE_SLOT, X, mlflow_client, study, trials, until
+from ..watched import GATED, LATE, ONE_SLOT, PATIENCE, X, let_through, mlflow_client, study, trials, until
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "own_project"
 CONFIRM = Path("sweep/confirm")
@@ -79,12 +79,14 @@ def test_a_confirmation_has_a_run_of_its_own_and_is_no_sweep_on_the_leaderboard(
 @pytest.mark.slow
 def test_what_was_killed_goes_on_and_more_is_added(sweep, start):
     """Kill -9 in the middle, the same command again, then more candidates and seeds, then nothing that lacks."""
-    task = (*LIGHT, "pause=0.1")
+    task = (*LIGHT, GATED)
+    let_through(0, 1, 2, 3)  # of the search, and of the confirmation
     assert sweep(*task)[0] == 0
     process = start(*task, *ANEW, *confirming(2, 3))
     until(lambda: sum(isinstance(event, TrialEnded) for event in told()) >= 2)
     process.kill()
     process.wait()
+    let_through(*range(12))
     ended = {event.trial for event in told() if isinstance(event, TrialEnded)}
     code, output = sweep(*task, *ANEW, *confirming(2, 3))
     assert code == 0, output
@@ -173,9 +175,9 @@ def test_a_replay_takes_the_confirmation_along(sweep):
 @pytest.mark.slow
 def test_a_pipe_gets_the_table_of_a_confirmation_alone(start):
     process = start(*LIGHT)
-    process.communicate(timeout=120)
+    process.communicate(timeout=PATIENCE)
     process = start(*LIGHT, *ANEW, *confirming(2, 2))
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert [line.split("\t")[0] for line in out.splitlines()] == ["rank", "1", "2"]
     assert "Confirms trials" in err
@@ -186,9 +188,9 @@ def test_a_pipe_gets_the_table_of_a_confirmation_alone(start):
 def test_a_sweep_that_was_stopped_is_confirmed_without_being_searched_on(sweep, start):
     task = (X, "pause=0.2", "hydra.sweeper.n_trials=100", "hydra/sweeper/pruner=none", ONE_SLOT)
     process = start(*task)
-    until(lambda: sum(trial.state == "FINISHED" for trial in stopped()) >= 2)
+    until(lambda: sum(trial.state == "FINISHED" for trial in trials_begun()) >= 2)
     process.terminate()
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     before = Path("sweep", journal.NAME).read_bytes()
     code, output = sweep(*task, *ANEW, *confirming(2, 2))
     assert code == 0, output
@@ -197,16 +199,21 @@ def test_a_sweep_that_was_stopped_is_confirmed_without_being_searched_on(sweep, 
     assert "Every seed gave the same value" in output
 
 
-def stopped():
+def trials_begun():
     return trials() if Path("sweep", journal.NAME).exists() and Path("sweep", journal.NAME).stat().st_size else ()
 
 
 @pytest.mark.slow
-def test_a_timeout_ends_the_search_and_not_its_confirmation(sweep):
-    task = (X, "pause=0.2", "hydra.sweeper.n_trials=100", "hydra/sweeper/pruner=none", "hydra.sweeper.timeout=5")
-    code, output = sweep(*task, *confirming(2, 2))
-    assert code == 0, output
-    assert 2 <= len(trials()) < 100
+def test_a_timeout_ends_the_search_and_not_its_confirmation(start):
+    task = (X, GATED, "hydra.sweeper.n_trials=100", "hydra/sweeper/pruner=none", "hydra.sweeper.timeout=3600")
+    let_through(0, 1)
+    process = start(*task, *confirming(2, 2), program=(str(LATE),))
+    until(lambda: len(trials_begun()) == 4)
+    Path("late").write_text("3600")
+    let_through(2, 3)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, out + err
+    assert [trial.state for trial in trials()] == ["FINISHED"] * 4
     assert [training.state for training in record.read(CONFIRM).trials] == ["FINISHED"] * 4
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -31,6 +30,8 @@ from sweeper.records import journal
 from sweeper.records.events import SweepEnded, SweepStarted, TrialEnded, TrialStarted
 from sweeper.tracking import model_log, store
 from sweeper.training import trial
+
+from .. import ports
 
 
 @pytest.fixture(scope="module")
@@ -160,9 +161,7 @@ def test_a_store_that_is_away_or_lacks_the_run_is_an_error_with_what_to_do(monke
     with pytest.raises(ConfigError, match=r"cannot be reached: .*gone.db does not exist\nStart it"):
         run("monday/0", "--name", "x")
     assert not (tmp_path / "gone.db").exists()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{ports.free()}")
     with pytest.raises(ConfigError, match=r"cannot be reached: .*Connection"):
         run("monday/0", "--name", "x")
     store.connect(f"sqlite:///{tmp_path}/other.db", "digits")
@@ -236,8 +235,7 @@ def test_a_served_model_answers_an_image_by_http_as_predict_does(tmp_path):
     files = [tmp_path / f"{number}.png" for number in range(3)]
     for file, image in zip(files, test.images, strict=False):
         cv2.imwrite(str(file), np.kron(image[..., 0], np.ones((5, 5), np.uint8)))  # 40 x 40
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(ports.free())
     serve = [
         "-m",
         "mlflow",
@@ -283,12 +281,12 @@ def ask(port: str, body: dict) -> list[dict]:
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=60) as response:
+    with urllib.request.urlopen(request, timeout=300) as response:
         return json.load(response)["predictions"]
 
 
 def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         assert server.poll() is None, log.read_text()
         try:

@@ -24,6 +24,8 @@ from sweeper.tracking.mirror import Mirror
 from sweeper.tracking.run_store import RunStore
 from sweeper.tracking.runs import Runs
 
+from .. import ports
+
 EXPERIMENT = "hills"
 LIGHT = Path(__file__).resolve().parents[2] / "light" / "app.py"
 SWEEP = [sys.executable, str(LIGHT), "-m", "x=interval(-1, 1)", "hydra/sweeper/pruner=none"]
@@ -61,8 +63,7 @@ class Server:
 
     def __init__(self, folder):
         self._folder, self._process = folder, None
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = free.getsockname()[1]
+        self._port = ports.free()
         self.uri = f"http://127.0.0.1:{self._port}"
 
     def start(self):
@@ -73,7 +74,7 @@ class Server:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
 
     def wait(self):
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             assert self._process.poll() is None, "the server has ended"
             try:
@@ -81,7 +82,7 @@ class Server:
                 return
             except OSError:
                 time.sleep(0.2)
-        pytest.fail("the server did not come up within 90 seconds")
+        pytest.fail("the server did not come up within 300 seconds")
 
     def kill(self):
         os.killpg(self._process.pid, signal.SIGKILL)
@@ -410,7 +411,7 @@ def test_ten_thousand_mirrored_trials_do_not_delay_a_sweep_that_goes_on(folder, 
     assert len(calls) < 10
 
 
-def run(command, *arguments, timeout=180):
+def run(command, *arguments, timeout=300):
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=timeout)
     return done.returncode, done.stdout + done.stderr
 
@@ -450,7 +451,7 @@ def test_a_server_killed_in_the_middle_and_started_again_has_every_run_once(fold
         server.start()
         server.wait()
         gate.touch()
-        _, errors = process.communicate(timeout=180)
+        _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
     finally:
         process.kill()
@@ -463,7 +464,7 @@ def test_a_server_killed_in_the_middle_and_started_again_has_every_run_once(fold
 
 
 def until_trials(count):
-    path, deadline = Path("sweep", journal.NAME), time.monotonic() + 120
+    path, deadline = Path("sweep", journal.NAME), time.monotonic() + 300
     while not path.exists() or path.read_text().count('"TrialEnded"') < count:
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
@@ -484,7 +485,7 @@ print(mirror.close(1))
 def test_a_process_ends_though_its_mlflow_server_never_answers(folder):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections
         uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        code, output = run([sys.executable, "-c", SILENT], uri, timeout=60)  # MLflow itself would wait 120 s
+        code, output = run([sys.executable, "-c", SILENT], uri, timeout=110)  # MLflow itself would wait 120 s
     assert code == 0
     assert "it was not done after 1 seconds" in output
 

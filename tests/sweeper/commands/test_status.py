@@ -9,10 +9,10 @@ import pytest
 
 from sweeper.commands import status as status_command
 from sweeper.records import journal, sweeps
-from sweeper.records.events import EpochReported, SweepEnded, TrialStarted
+from sweeper.records.events import SweepEnded, TrialStarted
 
 from ..terminal import CTRL_C
-from ..watched import X, events, until
+from ..watched import PATIENCE, X, events, until
 
 
 def command(*arguments):
@@ -20,18 +20,20 @@ def command(*arguments):
 
 
 def status(*arguments):
-    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, timeout=PATIENCE)
     return done.returncode, done.stdout + done.stderr
 
 
 def test_it_follows_a_sweep_to_its_end(start):
-    sweep = start(X, "pause=0.2", "hydra/sweeper/pruner=none", "hydra.sweeper.n_trials=6")
-    until(lambda: any(isinstance(event, EpochReported) for event in events()))
+    sweep = start(X, "gate=open", "hydra/sweeper/pruner=none", "hydra.sweeper.n_trials=6")
+    until(lambda: any(isinstance(event, TrialStarted) for event in events()))
     follower = subprocess.Popen(command("sweep"), stdout=subprocess.PIPE, text=True)
-    said, _ = follower.communicate(timeout=60)
+    said = follower.stdout.readline()
+    Path("open").touch()
+    said += follower.stdout.read()
     assert any(isinstance(event, SweepEnded) for event in events()), "it ended before the sweep did"
-    assert sweep.wait(timeout=60) == 0
-    assert follower.returncode == 0
+    assert sweep.wait(timeout=PATIENCE) == 0
+    assert follower.wait(timeout=PATIENCE) == 0
     lines = said.splitlines()
     assert lines[0] == "Sweep sweep: 6 trials, maximize value"
     assert sum(" finished  value " in line for line in lines) == 6
@@ -50,7 +52,7 @@ def test_once_shows_it_as_it_is_and_leaves_it_alone(start):
     assert "2 running" in said
     assert "  trial 0    epoch 0 " in said
     Path("open").touch()
-    assert sweep.wait(timeout=60) == 0
+    assert sweep.wait(timeout=PATIENCE) == 0
 
 
 def test_a_ctrl_c_leaves_a_followed_sweep_alone(start, terminal):
@@ -59,11 +61,11 @@ def test_a_ctrl_c_leaves_a_followed_sweep_alone(start, terminal):
     follower = terminal("status", "sweep")
     follower.until("running")
     follower.press(CTRL_C)
-    assert follower.wait(20) == 0
+    assert follower.wait() == 0
     assert "Traceback" not in follower.said
     assert sweep.poll() is None
     Path("open").touch()
-    assert sweep.wait(timeout=60) == 0
+    assert sweep.wait(timeout=PATIENCE) == 0
 
 
 def test_why_a_sweep_failed_is_told_whole(sweep):
@@ -75,8 +77,8 @@ def test_why_a_sweep_failed_is_told_whole(sweep):
 
 
 def test_a_sweep_that_was_killed_is_told_with_the_command_to_go_on(start):
-    sweep = start(X, "pause=0.3", "hydra.sweeper.n_trials=6")
-    until(lambda: any(isinstance(event, EpochReported) for event in events()))
+    sweep = start(X, "gate=open")
+    until(lambda: any(isinstance(event, TrialStarted) for event in events()))
     sweep.kill()
     sweep.wait()
     code, said = status("sweep")

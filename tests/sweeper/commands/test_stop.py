@@ -8,28 +8,30 @@ from sweeper.engine import stopping
 from sweeper.records import record
 from sweeper.records.events import TrialEnded
 
-from ..watched import X, events, trials, until
+from ..watched import GATED, PATIENCE, X, events, let_through, trials, until
 
-SLOW = (X, "pause=0.2", "hydra/sweeper/pruner=none")
+LIGHT = (X, GATED, "hydra/sweeper/pruner=none")
 
 
 def stop(*arguments):
     command = [sys.executable, "-m", "sweeper", "stop", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     return done.returncode, done.stdout + done.stderr
 
 
 def test_it_ends_with_everything_told_and_goes_on_later(start, sweep):
-    process = start(*SLOW, "hydra.sweeper.n_trials=50")
+    let_through(0)
+    process = start(*LIGHT, "hydra.sweeper.n_trials=50")
     until(lambda: any(isinstance(event, TrialEnded) for event in events()))
     code, said = stop("sweep")
     assert code == 0, said
-    assert process.wait(timeout=5) == 130
+    assert process.wait(timeout=PATIENCE) == 130
     assert "of 50 trials" in said
     assert "hydra.sweeper.resume=" in said
     assert record.read(Path("sweep")).ended.state == "INTERRUPTED"
     count = len(trials())
-    code, output = sweep(*SLOW, f"hydra.sweeper.n_trials={count}", "hydra.sweeper.resume=sweep")
+    let_through(*range(count))
+    code, output = sweep(*LIGHT, f"hydra.sweeper.n_trials={count}", "hydra.sweeper.resume=sweep")
     assert code == 0, output
     assert [trial.state for trial in trials()] == ["FINISHED"] * count
 

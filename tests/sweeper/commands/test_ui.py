@@ -16,8 +16,9 @@ from sweeper.commands import ui
 from sweeper.errors import ConfigError
 from sweeper.tracking.pages import PagesLost
 
+from .. import ports
 from ..terminal import CTRL_C
-from ..watched import X, lives, until
+from ..watched import PATIENCE, X, lives, until
 
 
 def run(*arguments):
@@ -28,8 +29,7 @@ def run(*arguments):
 
 @pytest.fixture
 def port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    return ports.free()
 
 
 @pytest.mark.slow
@@ -40,7 +40,7 @@ def test_the_pages_show_the_sweep_from_any_folder_and_on_loopback_only(sweep, po
     command = [sys.executable, "-m", "sweeper", "ui", "--sweep", str(tmp_path / "sweep"), "--port", str(port)]
     server = subprocess.Popen(command, cwd=elsewhere, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
-        until(lambda: answers(port), 60)
+        until(lambda: answers(port))
         body = urllib.request.urlopen(f"http://127.0.0.1:{port}/ajax-api/2.0/mlflow/experiments/search?max_results=5")
         assert b'"app"' in body.read(), "the experiment is named by the job"
         listening = subprocess.run(["cat", "/proc/net/tcp"], capture_output=True, text=True).stdout
@@ -49,7 +49,7 @@ def test_the_pages_show_the_sweep_from_any_folder_and_on_loopback_only(sweep, po
         assert not list(elsewhere.iterdir())
     finally:
         os.killpg(server.pid, signal.SIGINT)  # as Ctrl-C does
-        server.wait(20)
+        server.wait(PATIENCE)
 
 
 @pytest.mark.slow
@@ -60,7 +60,7 @@ def test_a_ctrl_c_ends_the_pages_quietly_and_leaves_no_process(project, port, te
     servers = psutil.Process(pages.process.pid).children(recursive=True)
     assert 0 < len(servers) < 5, "MLflow has started processes for jobs that nobody gives it"
     pages.press(CTRL_C)
-    assert pages.wait(20) == 0
+    assert pages.wait() == 0
     assert pages.said.rpartition("until Ctrl-C")[2].strip() in ("", "^C")
     assert not any(lives(server) for server in servers)
 
@@ -72,7 +72,7 @@ def test_a_signal_before_they_answer_leaves_no_process_either(project, port, num
     until(lambda: psutil.Process(pages.pid).children())
     (server,) = psutil.Process(pages.pid).children()
     pages.send_signal(number)
-    assert pages.wait(20) == 0
+    assert pages.wait(PATIENCE) == 0
     assert not lives(server)
 
 

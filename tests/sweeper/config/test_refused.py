@@ -53,7 +53,7 @@ def test_of_a_sweep_too():
 
 def ran(cwd, *arguments):
     command = [sys.executable, "-m", "sweeper", *arguments]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -12,6 +12,8 @@ from sweeper.engine.executor import Call, Died, Done, Raised, Ready
 from sweeper.engine.slot import Work
 from sweeper.engine.supervisor import Manner, Supervisor
 
+from ..watched import until
+
 WORK = Work(None, None, None, Singleton.get_state()).pickled()
 
 
@@ -21,10 +23,9 @@ def desk(tmp_path):
         yield desk
 
 
-def heard(desk, count, seconds=60):
-    found, last = [], time.monotonic() + seconds
-    while len(found) < count and time.monotonic() < last:
-        found += desk.hear(0.1)
+def heard(desk, count):
+    found = []
+    until(lambda: found.extend(desk.hear(0.1)) or len(found) >= count)
     return found
 
 
@@ -50,10 +51,16 @@ def test_a_call_that_ends_its_process_is_told_and_the_next_one_is_run(desk):
     assert (raised.slot, raised.reason) == (2, "ValueError: no")
 
 
-def test_a_call_that_is_withdrawn_ends_in_the_middle(desk):
-    desk.submit(1, Call(time.sleep, (1000,)))
+def go_on_and_on(begun):
+    begun.touch()
+    time.sleep(1000)
+
+
+def test_a_call_that_is_withdrawn_ends_in_the_middle(desk, tmp_path):
+    begun = tmp_path / "begun"
+    desk.submit(1, Call(go_on_and_on, (begun,)))
     desk.submit(2, Call(print))
-    time.sleep(5)
+    until(lambda: desk.hear() or begun.exists())
     assert desk.hear() == []
     assert desk.withdraw(1)
     assert not desk.withdraw(3)

@@ -13,7 +13,21 @@ import pytest
 from sweeper.records import journal, record
 from sweeper.records.events import TrialEnded, TrialStarted
 
-from ..watched import EACH_EXECUTOR, SLOWLY, X, events, lives, mlflow_client, slots, study, trials, until
+from ..watched import (
+    EACH_EXECUTOR,
+    GATED,
+    PATIENCE,
+    SLOWLY,
+    X,
+    events,
+    let_through,
+    lives,
+    mlflow_client,
+    slots,
+    study,
+    trials,
+    until,
+)
 
 RESUME = "hydra.sweeper.resume=sweep"
 LIGHT = (X, "hydra/sweeper/pruner=none")
@@ -63,11 +77,13 @@ def assert_is_whole(n_trials):
 @EACH_EXECUTOR
 @pytest.mark.parametrize("drawing", [(), SAIL], ids=["tpe", "sail"])
 def test_a_killed_sweep_goes_on_with_what_it_had_begun(start, sweep, drawing):
-    arguments = (*LIGHT, *drawing, "pause=0.2", "hydra.sweeper.n_trials=6")
+    arguments = (*LIGHT, *drawing, GATED, "hydra.sweeper.n_trials=6")
+    let_through(0, 1, 2)
     process = start(*arguments)
     until(has_ended(2))
     process.kill()
     process.wait()
+    let_through(3, 4, 5)
     begun = {trial.number: trial for trial in record.read(Path("sweep")).trials}
     code, output = sweep(*arguments, RESUME)
     assert code == 0, output
@@ -81,30 +97,35 @@ def test_a_killed_sweep_goes_on_with_what_it_had_begun(start, sweep, drawing):
 
 @EACH_EXECUTOR
 def test_a_stopped_sweep_goes_on_and_may_grow(start, sweep):
-    process = start(*LIGHT, "pause=0.2", "hydra.sweeper.n_trials=4")
+    let_through(0, 1)
+    process = start(*LIGHT, GATED, "hydra.sweeper.n_trials=4")
     until(has_ended(1))
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "hydra.sweeper.resume=" in out
-    code, output = sweep(*LIGHT, "pause=0.2", "hydra.sweeper.n_trials=7", RESUME)
+    let_through(*range(2, 7))
+    code, output = sweep(*LIGHT, GATED, "hydra.sweeper.n_trials=7", RESUME)
     assert code == 0, output
     assert_is_whole(7)
 
 
 @SLOWLY
 def test_torn_last_lines_and_a_stale_lock_cost_nothing_that_was_told(start, sweep):
-    process = start(*LIGHT, "pause=0.2", "hydra.sweeper.n_trials=5")
+    arguments = (*LIGHT, GATED, "hydra.sweeper.n_trials=5")
+    let_through(0, 1, 2)
+    process = start(*arguments)
     until(has_ended(2))
     process.kill()
     process.wait()
+    let_through(3, 4)
     finished = [trial for trial in record.read(Path("sweep")).trials if trial.state == "FINISHED"]
     for name in (journal.NAME, "study.journal", record.RUNS):
         with open(Path("sweep", name), "a") as file:
             file.write('{"event":"TrialEn')
     Path("sweep/study.journal.lock").unlink(missing_ok=True)  # it may be there already
     Path("sweep/study.journal.lock").symlink_to("study.journal")
-    code, output = sweep(*LIGHT, "pause=0.2", "hydra.sweeper.n_trials=5", RESUME)
+    code, output = sweep(*arguments, RESUME)
     assert code == 0, output
     assert_is_whole(5)
     assert [trials()[trial.number].values for trial in finished] == [trial.values for trial in finished]
@@ -157,13 +178,14 @@ def test_a_sweep_whose_study_was_deleted_gives_no_number_twice(sweep):
 
 
 def test_a_sweep_that_runs_is_not_resumed_beside_it(start, sweep):
-    process = start(*LIGHT, "pause=0.3", "hydra.sweeper.n_trials=50")
-    until(has_ended(1))
-    code, output = sweep(*LIGHT, "pause=0.3", "hydra.sweeper.n_trials=50", RESUME)
+    process = start(*LIGHT, GATED)
+    until(lambda: any(isinstance(event, TrialStarted) for event in events()))
+    code, output = sweep(*LIGHT, GATED, RESUME)
     assert code == 2
     assert "in use by another sweep" in output
+    assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
 
 
 def killed(process, after, rng):
@@ -191,11 +213,15 @@ MANY = "hydra.sweeper.n_trials=5000"  # more than can end before the last kill
 def test_kills_at_random_moments_lose_nothing_and_double_nothing(start, executor, kills):
     rng = random.Random(0)
     arguments = (*LIGHT, "pause=0.2", "epochs=4")
-    for _ in range(kills):
+    began, process = time.monotonic(), start(*arguments, MANY)
+    until(has_ended(1))
+    usual = time.monotonic() - began
+    assert killed(process, 0, rng), process.communicate()
+    for _ in range(kills - 1):
         process = start(*arguments, MANY, *([RESUME] if events() else []))
         if executor == "ray":  # whose slots take their time
             until(partial(slots, process))
-        assert killed(process, rng.uniform(0, 8), rng), process.communicate()
+        assert killed(process, rng.uniform(0, 2 * usual), rng), process.communicate()
     total = len(study().trials) + 5
     assert total > 10
     process = start(*arguments, f"hydra.sweeper.n_trials={total}", RESUME)

@@ -141,7 +141,7 @@ def ended():
 @pytest.mark.slow
 def test_a_killed_population_goes_on_and_trains_no_segment_twice(project):
     process = begin("+evolution=pbt", "trainer.epochs=4")
-    until(lambda: Path("sweep", journal.NAME).exists() and len(ended()) >= 4, seconds=120)
+    until(lambda: Path("sweep", journal.NAME).exists() and len(ended()) >= 4)
     process.kill()
     process.communicate()
     before = {trial.number: trial for trial in record.read(Path("sweep")).trials}
@@ -207,7 +207,7 @@ def test_a_population_that_is_complete_is_not_told_to_give_more(tmp_path):
 
 def test_what_is_refused_leaves_nothing(project):
     process = begin("+evolution=pbt", "model.filters=4,8")
-    told, _ = process.communicate(timeout=60)
+    told, _ = process.communicate(timeout=280)
     assert process.returncode == 2
     assert "model.filters cannot be searched by a population" in told
     assert not Path("sweep").exists()

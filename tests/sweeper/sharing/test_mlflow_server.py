@@ -3,12 +3,12 @@ sweeps of real trainings that share both; one of them is killed, and so is the s
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import mlflow
@@ -17,12 +17,13 @@ import pytest
 from sweeper.records import journal, record
 from sweeper.records.events import EpochReported, TrialEnded
 
+from .. import ports
 from ..postgresql import PASSWORD, USER
 from ..watched import until
 
-TRIALS = 6
+TRIALS, EPOCHS = 6, 6
 REAL = (
-    *("hparams=search", "dataset.train_size=200", "trainer.epochs=6", "trainer.checkpoint=0", "seed=0"),
+    *("hparams=search", "dataset.train_size=200", f"trainer.epochs={EPOCHS}", "trainer.checkpoint=0", "seed=0"),
     *("hydra/sweeper/pruner=none", "hydra.sweeper.n_jobs=1", f"hydra.sweeper.n_trials={TRIALS}"),
     *("hydra.sweeper.study_name=digits", "tracking.experiment=shared"),
     "hydra.sweeper.heartbeat=60",  # until then no sweep can end, and the server is there again
@@ -34,8 +35,7 @@ class MlflowServer:
 
     def __init__(self, store, folder):
         self._store, self._folder, self._process = store, folder, None
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._port = str(free.getsockname()[1])
+        self._port = str(ports.free())
         self.uri = f"http://127.0.0.1:{self._port}"
 
     def start(self):
@@ -46,7 +46,7 @@ class MlflowServer:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=os.environ | ours, start_new_session=True
             )
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while True:
             assert self._process.poll() is None, (self._folder / "server.log").read_text()
             try:
@@ -87,6 +87,15 @@ def epochs(name, trial=None):
     ]
 
 
+def stopped_in_the_middle(lost):
+    """Whether it stands still, and trains a trial of which some epochs are told."""
+    lost.send_signal(signal.SIGSTOP)
+    if any(2 <= len(epochs("lost", trial.number)) < EPOCHS for trial in record.read(Path("lost")).open):
+        return True
+    lost.send_signal(signal.SIGCONT)
+    return False
+
+
 @pytest.mark.slow
 def test_two_sweeps_share_a_study_and_a_server_and_lose_nothing(start, postgresql, server, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
@@ -96,9 +105,9 @@ def test_two_sweeps_share_a_study_and_a_server_and_lose_nothing(start, postgresq
     lost, other = (
         start(*REAL, place, f"hydra.sweep.dir={name}", program=("-m", "sweeper")) for name in ("lost", "other")
     )
-    until(lambda: len(epochs("lost")) > 8 and epochs("other"), 300)  # in its second trial
+    until(lambda: epochs("lost") and epochs("other"))
+    until(partial(stopped_in_the_middle, lost))
     (open_trial,) = (trial.number for trial in record.read(Path("lost")).open)
-    until(lambda: len(epochs("lost", open_trial)) >= 2, 300)
     lost.kill()
     lost.wait()
     server.kill()
@@ -113,7 +122,7 @@ def test_two_sweeps_share_a_study_and_a_server_and_lose_nothing(start, postgresq
     trained = {name: record.read(Path(name)).finished for name in ("lost", "other")}
     assert sorted(trial.number for sweep in trained.values() for trial in sweep) == list(range(TRIALS))
     taken = next(trial for trial in record.read(Path("other")).trials if trial.number == open_trial)
-    assert [epoch for epoch, _, _ in taken.curve] == list(range(1, 7))
+    assert [epoch for epoch, _, _ in taken.curve] == list(range(1, EPOCHS + 1))
     first = {trial.number: trial for trial in record.read(Path("lost")).trials}[open_trial].curve
     assert [metrics["loss"] for _, _, metrics in taken.curve[: len(first)]] == [
         metrics["loss"] for *_, metrics in first
@@ -141,7 +150,7 @@ def assert_mlflow_has(server, trained, taken, folder):
             run = client.get_run(trial.run_id)
             assert run.data.tags["mlflow.parentRunId"] == parents[name].info.run_id
             assert [point.step for point in client.get_metric_history(trial.run_id, "val_accuracy")] == list(
-                range(1, 7)
+                range(1, EPOCHS + 1)
             )
     (away,) = (run for run in children if run.data.tags["sweeper.state"] == "TAKEN_OVER")
     assert (away.info.status, away.data.tags["sweeper.trial"]) == ("KILLED", str(taken))

@@ -3,7 +3,10 @@
 import random
 import threading
 import time
-from contextlib import ExitStack, closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, nullcontext
+from itertools import count
+from types import SimpleNamespace
 from uuid import uuid4
 
 import optuna
@@ -12,6 +15,7 @@ from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import OperationalError
 
 from sweeper.errors import ConfigError
 from sweeper.records.events import TrialEnded
@@ -23,7 +27,10 @@ from sweeper.sharing.members import Members
 from sweeper.sharing.places import Places
 from sweeper.sharing.shared_study import SharedStudy, StudyDeleted
 
+from ..watched import PATIENCE, until
+
 NAME = "hills"
+LIMIT = "idle_in_transaction_session_timeout"
 SAIL = {
     "_target_": "sweeper.sail.sampler.SAILSampler",
     "descriptors": {"width": {"low": 0, "high": 2, "bins": 5}},
@@ -307,23 +314,29 @@ def test_a_coordinator_that_is_heard_of_again_goes_on_with_what_nobody_has_taken
 
 
 def test_a_living_coordinator_keeps_its_trials_however_long_they_take(join):
-    busy, other = join(1, heartbeat=0.5), join(1, heartbeat=0.5)
-    number = busy.ask().number
-    time.sleep(2)
+    busy, other = join(1, heartbeat=1.0), join(1, heartbeat=1.0)
+    number, me = busy.ask().number, busy._members.me
+    until(lambda: busy._members.all()[me].beat >= 10)  # one each fifth of a second
     assert other.ask() is None
     assert other.waits_for_others
     assert end(busy, number)
 
 
-def test_what_a_stopped_process_has_locked_is_free_after_a_while(join, storage):
+def test_what_a_stopped_process_has_locked_is_free_after_a_while(join, storage, postgresql):
     if storage.startswith("sqlite"):
         pytest.skip("it has one lock for all, for which others wait a minute")
     stopped, other = join(2, heartbeat=1.0), join(2, heartbeat=1.0)
-    with stopped._database.engine.connect() as connection:
+    waits = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+    lifted = f"SELECT current_setting('{LIMIT}'), set_config('{LIMIT}', '0', false)"
+    with ThreadPoolExecutor(1) as thread, stopped._database.engine.connect() as connection:
+        limit, _ = connection.exec_driver_sql(lifted).one()  # until the other one waits
+        assert limit == "1s"
         connection.exec_driver_sql("SELECT * FROM studies FOR UPDATE").all()  # as Optuna when it makes a trial
-        began = time.monotonic()
-        assert other.ask().number == 0
-        assert 0.5 < time.monotonic() - began < 10
+        asked = thread.submit(other.ask)
+        until(lambda: postgresql.sql("postgres", waits, make_url(storage).database))
+        assert not asked.done()
+        connection.exec_driver_sql(f"SET {LIMIT} = '{limit}'")
+        assert asked.result(PATIENCE).number == 0
         connection.invalidate()
 
 
@@ -397,6 +410,26 @@ def test_several_processes_may_make_the_tables_at_once(storage):
     assert tables.latest_trial(opened[0].engine, 1) == -1
 
 
+@pytest.mark.parametrize("come", [12, 0])
+def test_tables_are_tried_to_be_made_as_long_as_others_make_them(tmp_path, monkeypatch, come):
+    """Of SQLite's each is there at once: who is faster now may be slower with the next one."""
+    engine, attempts = create_engine(f"sqlite:///{tmp_path}/study.db"), count(1)
+
+    def beaten(*arguments, **keys):
+        if (attempt := next(attempts)) == come + 1 > 1:
+            return optuna.storages.RDBStorage(*arguments, **keys)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS another_{min(attempt, come)} (x INTEGER)")
+        raise OperationalError("CREATE TABLE studies", {}, Exception("table studies already exists"))
+
+    monkeypatch.setattr(database, "RDBStorage", beaten)
+    monkeypatch.setattr(database, "random", SimpleNamespace(uniform=lambda *_: 0))
+    with nullcontext() if come else pytest.raises(ConfigError, match="table studies already exists"):
+        database.opened(Settings(sampler=None, pruner=None, executor=None, storage=str(engine.url)))
+    assert next(attempts) == (14 if come else 7)
+    engine.dispose()
+
+
 def test_postgres_is_another_name_of_it_and_a_driver_that_is_installed_is_taken(postgresql):
     address = postgresql.make(uuid4().hex).replace("postgresql:", "postgres:")
     opened = database.opened(Settings(sampler=None, pruner=None, executor=None, storage=address))
@@ -417,10 +450,3 @@ def test_an_address_that_leads_nowhere_is_refused_with_what_to_do(address, compl
         database.opened(Settings(sampler=None, pruner=None, executor=None, storage=address))
     assert complaint in str(raised.value)
     assert "s3cr3t" not in str(raised.value)
-
-
-def until(condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)

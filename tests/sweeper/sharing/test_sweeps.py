@@ -17,15 +17,16 @@ from sqlalchemy import NullPool, create_engine, select
 from sqlalchemy.exc import OperationalError
 
 from sweeper.records import journal, record
-from sweeper.records.events import TrialEnded, TrialStarted
+from sweeper.records.events import EpochReported, SweepStarted, TrialEnded, TrialStarted
 from sweeper.sharing.tables import coordinators, places
 
 from ..postgresql import PASSWORD
-from ..watched import X, lives, slots, until
+from ..watched import GATED, PATIENCE, X, let_through, lives, slots, until
 
 LIGHT = (X, "hydra/sweeper/pruner=none", "pause=0.3", "hydra.sweeper.study_name=hills", "hydra.sweeper.heartbeat=4")
+ON_AND_ON = ("epochs=1000", "enough=enough")  # until that file is there
 TRIALS = 8
-MANY = 36  # more than end while there is chaos
+MANY = 36
 SWEEPS = ("one", "two", "three")
 
 
@@ -63,13 +64,27 @@ def begun(name):
     return {event.trial: event.params for event in events if isinstance(event, TrialStarted)}
 
 
+def reported(name):
+    """Whether one of its trials has ended an epoch."""
+    return Path(name, journal.NAME).exists() and any(
+        isinstance(event, EpochReported) for event in journal.read(Path(name))
+    )
+
+
+def sessions(name):
+    """How often it has begun to take part."""
+    if not Path(name, journal.NAME).exists():
+        return 0
+    return sum(isinstance(event, SweepStarted) for event in journal.read(Path(name), epochs=False))
+
+
 def has_begun(name):
     """Or was killed before it wrote anything, and is begun anew."""
     return Path(name, journal.NAME).exists() and any(journal.read(Path(name), epochs=False))
 
 
 def finish(process):
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE)
     return process.returncode, out + err
 
 
@@ -97,6 +112,18 @@ def driven(storage):
     return storage.replace("postgresql:", "postgresql+psycopg:")
 
 
+def until_in_the_middle(*names):
+    """Until each of these sweeps, which are GATED, has one finished trial, and goes on with others."""
+    until(lambda: all(begun(name) for name in names))
+    let_through(*(min(begun(name)) for name in names))
+    until(lambda: all(ended(name, "FINISHED") and len(begun(name)) > 1 for name in names))
+
+
+def let_all_through():
+    """Also those that come instead of others."""
+    let_through(*range(2 * MANY))
+
+
 def assert_is_whole(storage, *names, n_trials=TRIALS):
     """The study and the journals of all its sweeps agree on n_trials trials, each finished once."""
     asked = optuna.load_study(study_name="hills", storage=driven(storage)).trials
@@ -112,11 +139,12 @@ def finished(name):
 
 
 def test_the_trials_of_a_killed_sweep_are_run_by_the_other_one_and_stay_its_own(join, storage):
-    lost, other = join("lost"), join("other")
-    until(lambda: ended("lost", "FINISHED") and ended("other", "FINISHED") and len(begun("lost")) > 1)
+    lost, other = join("lost", GATED), join("other", GATED)
+    until_in_the_middle("lost", "other")
     lost.kill()
     lost.wait()
     left = record.read(Path("lost")).open
+    let_all_through()
     code, output = finish(other)
     assert code == 0, output
     assert_is_whole(storage, "lost", "other")
@@ -125,7 +153,7 @@ def test_the_trials_of_a_killed_sweep_are_run_by_the_other_one_and_stay_its_own(
         assert begun("other")[trial.number] == trial.params
     assert "No sign of sweep lost on" in output
 
-    code, output = finish(join("lost", "hydra.sweeper.resume=lost"))
+    code, output = finish(join("lost", GATED, "hydra.sweeper.resume=lost"))
     assert code == 0, output
     assert_is_whole(storage, "lost", "other")
     sweep = record.read(Path("lost"))
@@ -136,10 +164,11 @@ def test_the_trials_of_a_killed_sweep_are_run_by_the_other_one_and_stay_its_own(
 
 @pytest.mark.slow
 def test_a_sweep_that_was_only_away_stops_what_others_have_taken_over(join, storage):
-    away, other = join("away"), join("other")
-    until(lambda: ended("away", "FINISHED") and ended("other", "FINISHED") and len(begun("away")) > 1)
+    away, other = join("away", GATED), join("other", GATED)
+    until_in_the_middle("away", "other")
     try:
         taken = halted(away, "away", storage)
+        let_all_through()
         until(lambda: taken <= set(begun("other")))
     finally:
         away.send_signal(signal.SIGCONT)
@@ -152,11 +181,12 @@ def test_a_sweep_that_was_only_away_stops_what_others_have_taken_over(join, stor
 
 @pytest.mark.slow
 def test_a_stopped_sweep_leaves_its_trials_to_the_others_at_once(join, storage):
-    long = "hydra.sweeper.heartbeat=600"
-    stopped, other = join("stopped", long), join("other", long)
-    until(lambda: ended("stopped", "FINISHED") and ended("other", "FINISHED"))
+    long = (GATED, "hydra.sweeper.heartbeat=600")
+    stopped, other = join("stopped", *long), join("other", *long)
+    until_in_the_middle("stopped", "other")
     stopped.send_signal(signal.SIGINT)
     assert finish(stopped)[0] == 130
+    let_all_through()
     code, output = finish(other)
     assert code == 0, output
     assert_is_whole(storage, "stopped", "other")
@@ -164,12 +194,13 @@ def test_a_stopped_sweep_leaves_its_trials_to_the_others_at_once(join, storage):
 
 @pytest.mark.slow
 def test_a_trial_that_takes_too_many_sweeps_with_it_is_not_begun_again(join):
-    few = ("hydra.sweeper.max_retries=0", "hydra.sweeper.max_failure_rate=1", "hydra.sweeper.n_jobs=1")
-    lost, other = join("lost", *few, "pause=1"), join("other", *few)
-    until(lambda: ended("other", "FINISHED") and len(begun("lost")) > len(ended("lost", "FINISHED")))
+    few = (GATED, "hydra.sweeper.max_retries=0", "hydra.sweeper.max_failure_rate=1", "hydra.sweeper.n_jobs=1")
+    lost, other = join("lost", *few), join("other", *few)
+    until_in_the_middle("lost", "other")
     lost.kill()
     lost.wait()
     (left,) = record.read(Path("lost")).open
+    let_all_through()
     code, output = finish(other)
     assert code == 0, output
     assert ended("other", "KILLED") == [left.number]
@@ -180,14 +211,15 @@ def test_a_trial_that_takes_too_many_sweeps_with_it_is_not_begun_again(join):
 def test_a_database_that_goes_away_is_waited_for(start, postgresql, tmp_path):
     storage = postgresql.make(tmp_path.name)
     place = (f"hydra.sweeper.storage='{storage}'", f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.trial_timeout=5")
-    sweeps = {name: start(*LIGHT, *place, f"hydra.sweep.dir={name}") for name in ("one", "two")}
-    until(lambda: ended("one", "FINISHED") and ended("two", "FINISHED"))
+    sweeps = {name: start(*LIGHT, *ON_AND_ON, *place, f"hydra.sweep.dir={name}") for name in ("one", "two")}
+    until(lambda: reported("one") and reported("two"))
     postgresql.stop()
     try:
         time.sleep(7)  # longer than heartbeat and trial_timeout
         assert all(process.poll() is None for process in sweeps.values())
     finally:
         postgresql.start()
+    Path("enough").touch()
     for process in sweeps.values():
         code, output = finish(process)
         assert code == 0, output
@@ -201,8 +233,8 @@ def test_a_database_that_goes_away_is_waited_for(start, postgresql, tmp_path):
 @pytest.mark.slow
 def test_ctrl_c_ends_a_sweep_whose_database_is_away_and_it_can_go_on(start, sweep, postgresql, tmp_path):
     arguments = (f"hydra.sweeper.storage='{postgresql.make(tmp_path.name)}'", f"hydra.sweeper.n_trials={TRIALS}")
-    process = start(*LIGHT, *arguments)
-    until(lambda: ended("sweep", "FINISHED"))
+    process = start(*LIGHT, *ON_AND_ON, *arguments)
+    until(lambda: reported("sweep"))
     trained = slots(process)
     postgresql.stop()
     try:
@@ -213,8 +245,10 @@ def test_ctrl_c_ends_a_sweep_whose_database_is_away_and_it_can_go_on(start, swee
         postgresql.start()
     assert code == 130, output
     assert "Traceback" not in output
+    assert trained
     assert not any(lives(slot) for slot in trained)
-    code, output = sweep(*LIGHT, *arguments, "hydra.sweeper.resume=sweep")
+    Path("enough").touch()
+    code, output = sweep(*LIGHT, *ON_AND_ON, *arguments, "hydra.sweeper.resume=sweep")
     assert code == 0, output
     assert_is_whole(postgresql.address(tmp_path.name), "sweep")
 
@@ -267,18 +301,24 @@ def test_what_is_wrong_with_an_address_is_told_without_its_password(start, postg
 
 
 class Chaos:
-    """What happens to three sweeps of a study, and to its database, at random moments."""
+    """What happens to three sweeps of a study, and to its database, at random moments.
+
+    The sweeps are GATED, and their last trials wait for the end of it: none is over before.
+    """
 
     def __init__(self, join, postgresql, seed):
         self._join, self._postgresql, self._random = join, postgresql, random.Random(seed)
         self._processes, self._stopped = {}, {}  # stopped: name -> until when, on the monotonic clock
+        self._before = {}  # by name: sessions of the sweep before the process that it has now
         self.happened = Counter()
 
     def rage(self, seconds):
-        self._begin_all()
+        let_through(*range(MANY - len(SWEEPS)))
+        for name in SWEEPS:
+            self._begin(name)
         until(lambda: all(begun(name) for name in SWEEPS))
         deadline, bag = time.monotonic() + seconds, []
-        while (now := time.monotonic()) < deadline:
+        while (now := time.monotonic()) < deadline or bag:
             for name in [name for name, end in self._stopped.items() if end < now]:
                 self._wake(name)
             if not bag:  # so that each happens, whatever the seed
@@ -292,26 +332,31 @@ class Chaos:
         """All come back, and end."""
         for name in list(self._stopped):
             self._wake(name)
-        self._begin_all()
+        for name in SWEEPS:
+            if name not in self._processes or self._is_refused(name):
+                self._begin(name)
+                until(lambda name=name: self._takes_part(name))
+        let_all_through()
         for process in self._processes.values():
             code, output = finish(process)
             assert code == 0, output
 
-    def _begin_all(self):
-        for name in SWEEPS:
-            if name not in self._processes or self._was_refused(self._processes[name]):
-                self._begin(name)
-
-    def _was_refused(self, process):
-        """It was begun while the database was away."""
-        if process.poll() != 2:
+    def _is_refused(self, name):
+        """Whether it was begun while the database was away."""
+        until(lambda: self._takes_part(name) or self._processes[name].poll() is not None)
+        if self._takes_part(name):
             return False
-        assert "hydra.sweeper.storage=" in process.communicate()[1]
+        assert self._processes[name].returncode == 2
+        assert "hydra.sweeper.storage=" in self._processes[name].communicate()[1]
         return True
 
+    def _takes_part(self, name):
+        return sessions(name) > self._before[name]
+
     def _begin(self, name):
+        self._before[name] = sessions(name)
         resume = (f"hydra.sweeper.resume={name}",) if has_begun(name) else ()
-        few = ("hydra.sweeper.heartbeat=2", "hydra.sweeper.n_jobs=1", "hydra.sweeper.max_retries=100")
+        few = (GATED, "hydra.sweeper.heartbeat=2", "hydra.sweeper.n_jobs=1", "hydra.sweeper.max_retries=100")
         self._processes[name] = self._join(name, *few, *resume, n_trials=MANY)
 
     def _kill(self, name):

@@ -12,7 +12,7 @@ import pytest
 from sweeper.records.events import EpochReported
 
 from ...slurm import start as cluster
-from ..watched import ONE_SLOT, X, events, trials, until
+from ..watched import ONE_SLOT, PATIENCE, X, events, trials, until
 
 pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="pip install 'sweeper[slurm]'")
 pytestmark = [
@@ -58,7 +58,7 @@ def goes_on_at_once(job):
 
 
 def assert_one_whole_trial(process, attempt=0):
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, out + err
     (trial,) = trials()
     assert (trial.state, trial.attempt) == ("FINISHED", attempt)
@@ -113,7 +113,7 @@ def test_a_cancelled_job_is_handed_over_again(start):
 def test_a_job_beyond_its_time_limit_is_a_trial_that_hung(start):
     limits = ("hydra.launcher.timeout_min=1", "hydra.launcher.signal_delay_s=30", "hydra.sweeper.max_failure_rate=1")
     process = start(*LIGHT, ONE_SLOT, *limits, "hydra.sweeper.n_trials=1", "gate=never")
-    out, err = process.communicate(timeout=180)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, out + err
     (trial,) = trials()
     assert (trial.state, trial.attempt) == ("HUNG", 0)
@@ -124,9 +124,9 @@ def test_ctrl_c_leaves_no_job_neither_running_nor_waiting(start):
     process = start(*LIGHT, "hydra.sweeper.n_trials=9", "hydra.sweeper.n_jobs=6", "gate=never")
     until(lambda: sorted(queue().values()) == ["PENDING"] * 2 + ["RUNNING"] * 4)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
-    until(lambda: not queue(), 30)
+    until(lambda: not queue())
 
 
 def test_a_killed_sweep_goes_on_when_its_jobs_are_gone(start, sweep):

@@ -11,7 +11,21 @@ import yaml
 from sweeper.records import journal, record
 from sweeper.records.events import EpochReported, TrialEnded, TrialStarted
 
-from ..watched import EACH_EXECUTOR, ONE_SLOT, SLOWLY, X, events, lives, slots, study, trials, until
+from ..watched import (
+    EACH_EXECUTOR,
+    GATED,
+    ONE_SLOT,
+    PATIENCE,
+    SLOWLY,
+    X,
+    events,
+    let_through,
+    lives,
+    slots,
+    study,
+    trials,
+    until,
+)
 
 
 @EACH_EXECUTOR
@@ -72,22 +86,28 @@ def test_every_pruner_stops_the_trials_that_fall_behind(sweep, pruner):
 
 
 @SLOWLY
-def test_a_free_slot_gets_work_before_the_others_are_done(sweep):
+def test_a_free_slot_gets_work_before_the_others_are_done(start):
     """No batches: while one slot works on a slow trial the other one goes through all the rest."""
-    code, output = sweep("pause=0.02,1", "hydra/sweeper/sampler=grid", "kind=round,flat", "hydra.sweeper.n_trials=4")
-    assert code == 0, output
-    slow = [trial for trial in trials() if trial.params["pause"] == 1]
-    fast = [trial for trial in trials() if trial.params["pause"] == 0.02]
-    assert min(trial.started + trial.seconds for trial in slow) > min(trial.started for trial in fast)
+    let_through(1, 2, 3)
+    process = start(X, GATED, "hydra/sweeper/pruner=none", "hydra.sweeper.n_trials=4")
+    until(lambda: {event.trial for event in events() if isinstance(event, TrialEnded)} == {1, 2, 3})
+    assert process.poll() is None
+    let_through(0)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, out + err
+    assert [trial.state for trial in trials()] == ["FINISHED"] * 4
 
 
 @EACH_EXECUTOR
 def test_a_killed_slot_costs_one_retry_and_no_trial(start):
-    process = start(X, "pause=0.5", "epochs=6", "hydra/sweeper/pruner=none", "hydra.sweeper.n_trials=3", ONE_SLOT)
+    on_and_on = ("pause=0.2", "epochs=1000", "enough=enough")
+    process = start(X, *on_and_on, "hydra/sweeper/pruner=none", "hydra.sweeper.n_trials=3", ONE_SLOT)
     until(lambda: any(isinstance(event, EpochReported) for event in events()))
     (slot,) = slots(process)
     os.kill(slot.pid, signal.SIGKILL)
-    out, err = process.communicate(timeout=60)
+    until(lambda: any(isinstance(event, TrialEnded) for event in events()))
+    Path("enough").touch()
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, out + err
     crashed = [event for event in events() if isinstance(event, TrialEnded) and event.state == "CRASHED"]
     assert len(crashed) == 1
@@ -114,7 +134,7 @@ def test_an_interrupted_sweep_ends_with_everything_told_and_no_process_left(star
     until(lambda: any(isinstance(event, TrialEnded) for event in events()))
     before = slots(process)
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, out + err
     assert {trial.state for trial in trials()} <= {"FINISHED", "PRUNED", "INTERRUPTED"}
     assert record.read(Path("sweep")).ended.state == "INTERRUPTED"
@@ -159,11 +179,14 @@ def test_too_many_failures_end_the_sweep_with_its_results_written(sweep):
 @EACH_EXECUTOR
 @pytest.mark.slow
 def test_a_slot_is_replaced_after_so_many_trials(start):
-    process = start(X, "hydra.sweeper.executor.recycle_after=2", ONE_SLOT, "pause=0.1")
-    seen = set()
-    until(lambda: seen.update(slot.pid for slot in slots(process)) or process.poll() is not None or len(seen) >= 3)
-    assert len(seen) >= 3
-    out, err = process.communicate(timeout=60)
+    process = start(X, "hydra.sweeper.executor.recycle_after=2", ONE_SLOT, GATED, "hydra/sweeper/pruner=none")
+    seen = []
+    for number in (0, 2, 4, 6):
+        until(lambda number=number: number in {event.trial for event in events() if isinstance(event, TrialStarted)})
+        seen += [slot.pid for slot in slots(process)]
+        let_through(number, number + 1)
+    assert len(seen) == len(set(seen)) == 4
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, out + err
 
 
@@ -215,7 +238,7 @@ def test_a_bad_setting_ends_with_one_sentence_and_no_sweep(sweep, arguments, com
 def test_an_objective_that_no_training_of_ours_measures_is_refused_before_the_sweep(start):
     metrics = ["optimized_metric=[val_accuracy,onnx_foo]", "hydra.sweeper.direction=[maximize,minimize]"]
     process = start(*metrics, "hparams=search", "hydra.sweep.dir=sweep", program=("-m", "sweeper"))
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert "onnx_foo is not measured by a trial" in err
     assert not Path("sweep").exists()
@@ -227,7 +250,7 @@ def test_a_dead_slot_is_noticed_though_its_child_holds_the_connection(sweep):
     code, output = sweep("fail=never,orphan", "hydra/sweeper/sampler=grid", "hydra.sweeper.max_failure_rate=0.5")
     assert code == 0, output
     assert {trial.params["fail"]: trial.state for trial in trials()} == {"never": "FINISHED", "orphan": "KILLED"}
-    assert max(trial.seconds for trial in trials()) < 15  # the child lives 20
+    assert max(trial.seconds for trial in trials()) < 100  # the child lives longer
 
 
 @SLOWLY

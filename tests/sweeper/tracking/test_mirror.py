@@ -21,6 +21,8 @@ from sweeper.records.events import EpochReported, SweepEnded, SweepStarted, Tria
 from sweeper.tracking import store
 from sweeper.tracking.mirror import Mirror
 
+from .. import ports
+
 EXPERIMENT = "custom-digits"
 T0 = 1_700_000_000.0  # seconds since 1970
 EPOCHS = 3
@@ -56,8 +58,7 @@ def folder(fresh_folder, database):
 def server(tmp_path, database, monkeypatch):
     """An MLflow server of its own; store.resolve leads to it."""
     shutil.copy(database, tmp_path / "server.db")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(ports.free())
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port, "--workers", "1"]
     command += [
         "--backend-store-uri",
@@ -78,7 +79,7 @@ def server(tmp_path, database, monkeypatch):
 
 
 def wait_for(address, process):
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         assert process.poll() is None, "the server has ended"
         try:
@@ -86,7 +87,7 @@ def wait_for(address, process):
             return
         except OSError:
             time.sleep(0.2)
-    pytest.fail("the server did not come up within 90 seconds")
+    pytest.fail("the server did not come up within 300 seconds")
 
 
 def sweep_started(n_trials=4):
@@ -412,7 +413,7 @@ def test_two_processes_may_be_the_first_to_use_a_database(fresh_folder):
         "print(client.create_run(experiment_id).info.run_id)"
     )
     both = [subprocess.Popen([sys.executable, "-c", script], text=True, stderr=subprocess.PIPE) for _ in range(2)]
-    errors = [process.communicate(timeout=120)[1] for process in both]
+    errors = [process.communicate(timeout=300)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], errors
     assert len(stored()) == 2
 

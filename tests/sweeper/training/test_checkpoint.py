@@ -140,7 +140,7 @@ def start(folder, *overrides):
 def killed(tmp_path_factory):
     """Where a training in the folder `run` was killed after some epochs."""
     here = tmp_path_factory.mktemp("killed")
-    training, deadline = start(here), time.monotonic() + 120
+    training, deadline = start(here), time.monotonic() + 300
     while not (here / "run" / checkpoint.NAME).exists():
         assert time.monotonic() < deadline, training.communicate()
         time.sleep(0.01)
@@ -152,7 +152,7 @@ def killed(tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_killed_training_goes_on_with_the_same_command(killed):
-    _, refused = start(killed, "seed=1").communicate(timeout=120)
+    _, refused = start(killed, "seed=1").communicate(timeout=300)
     run = killed / "run"
     assert f"{run} holds a training with other values, those of {run}/config.yaml. Give the same ones" in refused
     out, err = start(killed).communicate(timeout=300)
@@ -176,5 +176,5 @@ def test_a_killed_training_goes_on_with_the_same_command(killed):
     assert states["1"] == "FINISHED"
     assert states.get("0", "INTERRUPTED") == "INTERRUPTED"  # MLflow may not have heard of it before the kill
 
-    _, refused = start(killed).communicate(timeout=120)
+    _, refused = start(killed).communicate(timeout=300)
     assert "run holds a training that is done" in refused

@@ -62,8 +62,10 @@ def test_a_checkout_and_the_installed_package_are_the_same_code(site, tmp_path):
 
 
 def test_a_trial_pays_for_it_once():
-    sources.fingerprint(["sweeper.models.custom.build"])
-    began = time.perf_counter()
+    targets = ["sweeper.models.custom.build", "keras.optimizers.Adam"]
+    began = time.process_time()
+    sources.fingerprint(targets)
+    first = time.process_time() - began
     for _ in range(100):
-        sources.fingerprint(["sweeper.models.custom.build", "keras.optimizers.Adam"])
-    assert time.perf_counter() - began < 0.1
+        sources.fingerprint(targets)
+    assert time.process_time() - began < 2 * first
