@@ -72,7 +72,7 @@ def _train(cfg: DictConfig, folder: Path, recorder: Recorder, stopping: Stopping
         return trial.run(cfg, report, folder)
     except BaseException as error:
         state = states.of(error)
-        reason = f"{type(error).__name__}: {error}"
+        reason = states.reason(error)
         recorder.emit(TrialEnded(0, state, None, reason, time=time.time()))
         recorder.end("INTERRUPTED" if state == "INTERRUPTED" else "FAILED", reason)
         raise

@@ -40,6 +40,12 @@ def printable(words: str) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in words)
 
 
+def error(raised: BaseException, message: str | None = None) -> str:
+    """Its class and what it says, if it says anything. message: instead of its own."""
+    name, message = type(raised).__name__, str(raised) if message is None else message
+    return f"{name}: {message}" if message else name
+
+
 def count(number: int, noun: str) -> str:
     """1 trial, 2 trials."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

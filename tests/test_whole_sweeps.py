@@ -109,6 +109,7 @@ def test_an_architecture_search_trains_networks_that_differ_and_maps_them(tmp_pa
     assert axes.recorded(verified).keys() == {"parameters", "mflops"}  # SAIL is its sampler still
 
 
+@pytest.mark.slow
 def test_one_slot_tests_the_best_network_and_logs_it(tmp_path):
     """Both happen in a slot, one after the other: with one slot, as on a machine with one GPU, it is the same one."""
     subprocess.run(ONE_TRIAL, cwd=tmp_path, check=True, timeout=300)
@@ -119,6 +120,7 @@ def test_one_slot_tests_the_best_network_and_logs_it(tmp_path):
     assert "test_accuracy" in client.get_run(trial.run_id).data.metrics
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_to_be_stopped_while_the_best_network_is_tested_leaves_a_finished_sweep(tmp_path, number):
     held = tmp_path / "sweep" / "0" / "test.yaml"

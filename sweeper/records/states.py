@@ -6,6 +6,7 @@ import errno
 import re
 from typing import Literal
 
+from sweeper import text
 from sweeper.errors import Diverged
 
 State = Literal[
@@ -68,4 +69,4 @@ def reason(error: BaseException) -> str:
         found = re.search("OOM when .*", error.message)
         told = (error.message.partition("\n\n")[2] or error.message).strip()
         message = found.group() if found else told.partition("\n")[0]
-    return f"{type(error).__name__}: {message}"
+    return text.error(error, message)

@@ -22,11 +22,7 @@ class Kind:
 
 
 def whole(low: int) -> Kind:
-    """None fits, too."""
-    return Kind(
-        f"a whole number of at least {low}",
-        lambda value: value is None or (isinstance(value, int) and value >= low),
-    )
+    return Kind(f"a whole number of at least {low}", lambda value: type(value) is int and value >= low)
 
 
 def or_null(kind: Kind) -> Kind:

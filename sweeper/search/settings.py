@@ -78,10 +78,10 @@ def _kinds(settings: Settings) -> dict[str, Kind]:
     only_confirms = settings.resume is not None and settings.confirm is not None
     return {
         "n_trials": whole(0 if only_confirms else 1),
-        "n_jobs": whole(1),
+        "n_jobs": or_null(whole(1)),
         "max_retries": whole(0),
         "keep_models": whole(1),
-        "confirm": kinds.TRIALS if is_list(settings.confirm) else whole(1),
+        "confirm": kinds.TRIALS if is_list(settings.confirm) else or_null(whole(1)),
         "confirm_seeds": whole(2),
         "reuse_duplicates": kinds.FLAG,
         "test": kinds.FLAG,

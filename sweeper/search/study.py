@@ -15,6 +15,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from sweeper import text
 from sweeper.config import node
 from sweeper.errors import ConfigError, SweeperError
 from sweeper.records.record import Trial
@@ -145,7 +146,7 @@ class Study(Source):
         try:
             self._extend(trial)
         except Exception as error:
-            raise ConfigError(f"hydra.sweeper.custom_search_space failed: {type(error).__name__}: {error}") from error
+            raise ConfigError(f"hydra.sweeper.custom_search_space failed: {text.error(error)}") from error
         return {key: value for key, value in trial.params.items() if key not in before}
 
     def report(self, number: int, epoch: int, value: float) -> bool:

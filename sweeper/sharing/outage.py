@@ -74,4 +74,4 @@ def reason(error: BaseException) -> str:
     """What the database's own program says, on a line and without secrets."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return text.first_line(without_credentials(f"{type(error).__name__}: {error}"))
+    return text.first_line(without_credentials(text.error(error)))

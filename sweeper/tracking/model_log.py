@@ -63,7 +63,7 @@ def _trouble(model_id: str, uri: str, described: Card) -> str | None:
         (answer,) = mlflow.pyfunc.load_model(f"models:/{model_id}").predict(_example(described))
         told = tuple(answer["probabilities"])
     except Exception as error:  # MLflow's, those of the program, of Keras and of TensorFlow
-        return text.first_line(f"{type(error).__name__}: {error}")
+        return text.first_line(text.error(error))
     return None if told == described.classes else f"it answers with {len(told)} classes of {len(described.classes)}"
 
 

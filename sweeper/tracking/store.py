@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
+from sweeper import text
 from sweeper.errors import ConfigError
 from sweeper.secret import HIDDEN, without_credentials
 
@@ -140,8 +141,8 @@ def describe(error: Exception) -> str:
     """What went wrong at the bottom (Connection refused, database is locked), on one line and without secrets."""
     while below := error.__cause__ or error.__context__:
         error = below
-    text = without_credentials(" ".join(f"{type(error).__name__}: {error}".split()))
-    return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"
+    told = without_credentials(" ".join(text.error(error).split()))
+    return told if len(told) <= _SHORT else f"{told[:_SHORT]}…"
 
 
 def _prepare() -> None:

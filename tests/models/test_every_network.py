@@ -56,6 +56,7 @@ def test_every_network_takes_the_softmax_in_float32(stem, precision):
     assert net.layers[-1].compute_dtype == net.output.dtype == "float32"
 
 
+@pytest.mark.slow
 def test_every_network_learns_two_classes(stem):
     labels = np.arange(16) % 2
     shades = images((8, 8, 1), 16) * 0.1 + labels.reshape(-1, 1, 1, 1)

@@ -74,6 +74,13 @@ def test_one_is_no_plural(number, read):
     assert text.count(number, "trial") == read
 
 
+@pytest.mark.parametrize(
+    ("raised", "read"), [(ValueError("no hill"), "ValueError: no hill"), (MemoryError(), "MemoryError")]
+)
+def test_an_error_without_a_word_has_its_class(raised, read):
+    assert text.error(raised) == read
+
+
 def test_a_pipe_closed_early_is_no_error():
     code = "from sweeper import text; text.pipe(str(number) for number in range(10**6))"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

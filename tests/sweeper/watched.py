@@ -16,10 +16,11 @@ APP = Path(__file__).resolve().parents[1] / "light" / "app.py"
 LATE = APP.with_name("late.py")
 X = "x=interval(-1, 1)"
 ONE_SLOT = "hydra.sweeper.n_jobs=1"
-EACH_EXECUTOR = pytest.mark.parametrize("executor", ["local", "ray"], indirect=True)  # one contract for all
 PATIENCE = 300  # seconds for what must happen, also where all cores have other work
 GATED = "gates=gates"  # its trials end no epoch before they are let through
-SLOWLY = pytest.mark.parametrize("executor", ["local", pytest.param("ray", marks=pytest.mark.slow)], indirect=True)
+EACH_EXECUTOR = pytest.mark.parametrize(  # one contract for all
+    "executor", ["local", pytest.param("ray", marks=pytest.mark.slow)], indirect=True
+)
 
 
 def events(folder="sweep"):

@@ -59,6 +59,7 @@ def test_a_sweep_ends_with_its_best_trained_anew(sweep):
     assert "is ahead of trial" in output
 
 
+@pytest.mark.slow
 def test_a_confirmation_has_a_run_of_its_own_and_is_no_sweep_on_the_leaderboard(sweep):
     code, output = sweep(*LIGHT, *confirming(2, 2), "hydra.sweep.dir=multirun/monday")
     assert code == 0, output
@@ -111,6 +112,7 @@ def test_what_was_killed_goes_on_and_more_is_added(sweep, start):
     assert "is ahead of trial" in output
 
 
+@pytest.mark.slow
 def test_trials_can_be_named(sweep):
     assert sweep(*LIGHT)[0] == 0
     code, output = sweep(*LIGHT, *ANEW, *confirming("[3,1]", 2))
@@ -241,6 +243,7 @@ def networks(tmp_path_factory):
     return here / "multirun" / "monday", done
 
 
+@pytest.mark.slow
 def test_the_command_adds_what_lacks_to_the_confirmation_at_a_sweeps_end(networks):
     folder, _ = networks
     confirmed = record.read(folder / "confirm")

@@ -301,6 +301,7 @@ def thousand(tmp_path_factory):
     return write(tmp_path_factory.mktemp("multirun") / "many", 1000)
 
 
+@pytest.mark.slow
 def test_of_a_thousand_trials_the_first_are_laid_out_until_the_reader_asks_for_all(open_report, thousand):
     page = open_report(thousand)
     assert page.locator("#parallel path").count() > 500
@@ -326,6 +327,7 @@ def test_sorting_and_filtering_are_over_all_trials(open_report, thousand):
     assert len(column(page, 2)) == 600
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "act",
     [

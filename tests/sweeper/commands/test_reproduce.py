@@ -48,6 +48,7 @@ def replace_in(file, old, new):
     file.write_text(file.read_text().replace(old, new))
 
 
+@pytest.mark.slow
 def test_the_command_gives_the_same_to_the_last_digit(trained):
     command = [sys.executable, "-m", "sweeper", "reproduce", "monday/0"]
     done = subprocess.run(command, cwd=trained, capture_output=True, text=True)

@@ -34,6 +34,7 @@ def profiled(network):
     return model_analyzer.profile(graph, options=options).total_float_ops
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", STEMS)
 def test_the_operations_are_those_that_tensorflow_counts_but_for_a_few_percent(stem):
     network = build(stem)

@@ -17,7 +17,6 @@ from ..watched import (
     EACH_EXECUTOR,
     GATED,
     PATIENCE,
-    SLOWLY,
     X,
     events,
     let_through,
@@ -110,7 +109,7 @@ def test_a_stopped_sweep_goes_on_and_may_grow(start, sweep):
     assert_is_whole(7)
 
 
-@SLOWLY
+@EACH_EXECUTOR
 def test_torn_last_lines_and_a_stale_lock_cost_nothing_that_was_told(start, sweep):
     arguments = (*LIGHT, GATED, "hydra.sweeper.n_trials=5")
     let_through(0, 1, 2)
@@ -131,7 +130,7 @@ def test_torn_last_lines_and_a_stale_lock_cost_nothing_that_was_told(start, swee
     assert [trials()[trial.number].values for trial in finished] == [trial.values for trial in finished]
 
 
-@SLOWLY
+@EACH_EXECUTOR
 def test_a_resumed_sweep_draws_other_values_than_it_began_with(sweep):
     random_draws = (*LIGHT, "hydra/sweeper/sampler=random")
     assert sweep(*random_draws, "hydra.sweeper.n_trials=3")[0] == 0

@@ -48,6 +48,7 @@ def tensors(path: Path) -> list[dict]:
     return interpreter.get_tensor_details()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*(tf.lite.Interpreter|experimental_preserve_all_tensors)")
 def test_the_input_of_8_bits_spans_what_training_images_span(original, trained, tmp_path):
     path = tmp_path / "model_int8.tflite"
@@ -86,6 +87,7 @@ def test_a_file_of_8_bits_agrees_with_the_network_and_one_of_another_scale_does_
     assert agreement < right.agreement
 
 
+@pytest.mark.slow
 def test_fewer_bits_make_a_smaller_file(tmp_path):
     network = keras.Sequential([keras.Input((32, 32, 1)), layers.Flatten(), layers.Dense(100)])
     images = np.random.default_rng(0).normal(size=(10, 32, 32, 1)).astype(np.float32)

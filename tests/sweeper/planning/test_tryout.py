@@ -64,7 +64,7 @@ def test_each_corner_has_a_process_of_its_own(tried):
     ("place", "failure"),
     [
         (1, "killed by SIGKILL"),
-        (2, "MemoryError:"),
+        (2, "MemoryError"),
         (3, "ValueError: no luck"),
         (5, "not there"),
         (6, "ConfigCompositionException: Could not override 'nokey'. To append to your config use +nokey=3"),

@@ -129,6 +129,7 @@ def test_a_cluster_of_this_machine_ends_with_a_killed_coordinator(start):
     until(lambda: not any(lives(one) for one in left))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_cluster_of_this_machine_ends_with_an_interrupted_sweep(start, number):
     process = start(OWN, X, "pause=0.3", "hydra.sweeper.n_trials=100")

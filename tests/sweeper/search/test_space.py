@@ -183,6 +183,7 @@ def test_search_architecture_draws_width_depth_kernel_and_growth_with_the_rates(
     assert dimensions["model.filters"].log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hparams", ["search", "search_schedule"])
 def test_no_other_search_draws_an_architecture(hydra, hparams):
     settings = compose("config", [f"hparams={hparams}"], return_hydra_config=True).hydra.sweeper

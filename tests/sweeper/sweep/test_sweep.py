@@ -16,7 +16,6 @@ from ..watched import (
     GATED,
     ONE_SLOT,
     PATIENCE,
-    SLOWLY,
     X,
     events,
     let_through,
@@ -28,7 +27,7 @@ from ..watched import (
 )
 
 
-@EACH_EXECUTOR
+@pytest.mark.parametrize("executor", ["local", "ray"], indirect=True)
 def test_every_trial_is_told_once_to_journal_and_study(sweep):
     code, output = sweep(X, "hydra/sweeper/pruner=none")
     assert code == 0, output
@@ -85,7 +84,7 @@ def test_every_pruner_stops_the_trials_that_fall_behind(sweep, pruner):
     assert min(len(trial.curve) for trial in pruned) < 9
 
 
-@SLOWLY
+@EACH_EXECUTOR
 def test_a_free_slot_gets_work_before_the_others_are_done(start):
     """No batches: while one slot works on a slow trial the other one goes through all the rest."""
     let_through(1, 2, 3)
@@ -168,7 +167,7 @@ def test_three_trials_failing_alike_from_the_start_stop_the_sweep_and_show_why(s
     assert record.read(Path("sweep")).ended.state == "FAILED"
 
 
-@SLOWLY
+@EACH_EXECUTOR
 def test_too_many_failures_end_the_sweep_with_its_results_written(sweep):
     code, output = sweep(X, "fail='nan'", "hydra.sweeper.max_failure_rate=0.25")
     assert code == 1
@@ -253,7 +252,7 @@ def test_a_dead_slot_is_noticed_though_its_child_holds_the_connection(sweep):
     assert max(trial.seconds for trial in trials()) < 100  # the child lives longer
 
 
-@SLOWLY
+@EACH_EXECUTOR
 @pytest.mark.parametrize(
     ("fail", "reason"), [("quit", "SystemExit: please mend your config"), ("pair", "returned 2 values for 1")]
 )
@@ -301,7 +300,7 @@ def test_a_folder_can_be_named_by_what_a_trial_draws(sweep):
     assert all((trial.folder / "app.log").exists() for trial in trials())
 
 
-@SLOWLY
+@EACH_EXECUTOR
 def test_a_sweep_that_breaks_still_ends_with_its_results_written(sweep):
     code, output = sweep(X, "hydra.sweep.subdir='${nowhere}'")
     assert code == 1

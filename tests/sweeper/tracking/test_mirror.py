@@ -240,6 +240,7 @@ def test_a_config_that_cannot_be_read_costs_its_run_the_params_alone(folder, con
     assert "config.yaml is damaged" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_server_gets_no_more_in_a_call_than_it_takes(folder, server):
     layers = {"layer": {str(number): number for number in range(150)}}
     (folder / "0").mkdir()
@@ -406,6 +407,7 @@ def test_a_plain_mlflow_ui_in_the_working_folder_sees_the_same_runs(fresh_folder
     assert experiment.artifact_location == str(fresh_folder.parent.parent / "mlruns" / experiment.experiment_id)
 
 
+@pytest.mark.slow
 def test_two_processes_may_be_the_first_to_use_a_database(fresh_folder):
     script = (
         "from sweeper.tracking import store;"

@@ -83,6 +83,7 @@ def test_what_was_trained_is_not_trained_again(tmp_path):
     assert max(heard[3:]) <= 1
 
 
+@pytest.mark.slow
 def test_another_config_starts_from_the_beginning(tmp_path):
     broken_off(config(), tmp_path, after=2)
     result = trial.run(config("seed=1"), folder=tmp_path)
@@ -99,6 +100,7 @@ def test_a_damaged_checkpoint_is_none(tmp_path):
         assert checkpoint.read(tmp_path) is None
 
 
+@pytest.mark.slow
 def test_a_network_that_was_changed_meanwhile_is_trained_from_the_start(tmp_path, caplog):
     cfg = config()
     broken_off(cfg, tmp_path, after=2)

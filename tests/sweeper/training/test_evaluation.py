@@ -51,6 +51,7 @@ def trained(tmp_path_factory):
     return here / "run", done.stdout
 
 
+@pytest.mark.slow
 def test_a_training_ends_with_its_test_accuracy(trained):
     folder, printed = trained
     (trial,) = record.read(folder).trials

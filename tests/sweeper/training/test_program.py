@@ -69,6 +69,7 @@ def test_a_reused_program_trains_like_a_fresh_one_with_every_network(tmp_path, n
     assert reused == pytest.approx(fresh, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "override",
     ["trainer.ema=0.9", "trainer.views=2", "trainer.precision=mixed_bfloat16", "trainer.class_weights=balanced"],

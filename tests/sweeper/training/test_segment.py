@@ -55,6 +55,7 @@ def test_a_life_in_segments_is_the_life_that_was_never_cut(recipe, tmp_path):
     assert result.facts[lineage.SCORE] == whole[4]["val_accuracy"]
 
 
+@pytest.mark.slow
 def test_hyperparameters_are_those_of_the_segment_and_not_of_the_state_it_goes_on_from(tmp_path):
     kept = {}  # in the same process, where both share a traced program
     trained(tmp_path, 0, 1, "null", "hparams.lr=1e-2", "hparams.weight_decay=0.1", "hparams.dropout=0.1", kept=kept)
@@ -79,6 +80,7 @@ def test_hyperparameters_are_those_of_the_segment_and_not_of_the_state_it_goes_o
     assert losses[1] > 1.5 * losses[0]
 
 
+@pytest.mark.slow
 def test_a_copy_goes_on_like_the_member_that_it_was_copied_from(tmp_path):
     trained(tmp_path, 0, 1, "null")
     _, own = trained(tmp_path, 0, 2, 0)
@@ -86,6 +88,7 @@ def test_a_copy_goes_on_like_the_member_that_it_was_copied_from(tmp_path):
     assert own == copy
 
 
+@pytest.mark.slow
 def test_a_segment_that_was_broken_off_goes_on_after_its_last_epoch(tmp_path):
     trained(tmp_path, 0, 1, "null")
     _, whole = trained(tmp_path, 0, 2, 0)
@@ -121,6 +124,7 @@ def test_a_parent_of_another_shape_is_refused(tmp_path, caplog):
     assert "starts anew" not in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "word"), [("trainer.batch_size", "${hparams.batch}"), ("seed", "${hparams.batch}")], ids=["batch", "seed"]
 )

@@ -86,6 +86,7 @@ def measure_slowly(folder):
     speed.precision("work", slowly, folder)
 
 
+@pytest.mark.slow
 def test_processes_wait_for_the_one_that_measures(tmp_path):
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=measure_slowly, args=(tmp_path,)) for _ in range(2)]
@@ -104,6 +105,7 @@ def test_a_large_network_returns_to_python_after_each_step_and_a_small_one_seldo
     assert small == speed.EXECUTION / speed.FASTEST
 
 
+@pytest.mark.slow
 def test_a_trial_tells_what_auto_became(tmp_path):
     cfg = composed(["trainer.epochs=1", "model.filters=2", f"trainer.precision={AUTO}", f"cache={tmp_path / 'cache'}"])
     facts = run(cfg, folder=tmp_path).facts

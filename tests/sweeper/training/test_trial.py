@@ -91,6 +91,7 @@ def test_a_config_key_without_a_value_is_named(tmp_path):
         trial.run(config("dataset=ferplus"), folder=tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "lr"),
     [
@@ -109,6 +110,7 @@ def test_every_optimizer_learns_the_digits(optimizer, lr, tmp_path):
     assert result.value > 0.9, result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schedule", "last"), [("constant", 0.01), ("cosine", 0), ("one_cycle", 0), ("step", 1e-4), ("plateau", 0.01)]
 )

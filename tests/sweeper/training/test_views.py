@@ -60,6 +60,7 @@ def test_the_training_itself_is_the_same(tmp_path):
     assert losses[1] == pytest.approx(losses[2], rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", formats.FORMATS, ids=lambda format: format.name)
 def test_both_views_leave_in_every_format(format, tmp_path):
     both = formats.in_float32(views.averaged(built("mixed_bfloat16")))
