@@ -182,21 +182,10 @@ def _plain(mean: Estimate | None) -> dict[str, float] | None:
 
 
 def _draw(found: Verdict) -> None:
+    from sweeper.confirmation import picture
     from sweeper.training import pictures  # NumPy and matplotlib: only here
 
-    shown = [
-        pictures.Confirmed(
-            f"trial {row.trial.number}",
-            list(row.judged.values()),
-            row.estimate.mean,
-            row.estimate.margin,
-            row.searched,
-            row.validated.mean if found.tested and row.validated else None,
-        )
-        for row in found.ranked
-    ]
-    figure = pictures.confirmation(shown, found.metric, found.objective)
-    pictures.save(figure, found.anew.folder / f"{record.CONFIRMATION}.png")
+    pictures.save(picture.draw(found), found.anew.folder / f"{record.CONFIRMATION}.png")
 
 
 def _exporting(found: Verdict, sweep: Sweep, trial: Trial) -> str:

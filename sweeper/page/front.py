@@ -10,7 +10,7 @@ from sweeper.page.figure import CROSS, DOT, axes, scatter
 from sweeper.page.page import Chart
 from sweeper.page.seen import Seen
 from sweeper.records.record import Trial
-from sweeper.training.pictures import WIDE
+from sweeper.training import pictures
 
 
 def charts(seen: Seen) -> list[Chart]:
@@ -54,7 +54,5 @@ def _titled(seen: Seen, place: int) -> str:
 
 
 def _scale(trials: Sequence[Trial], place: int) -> dict:
-    """A cost spread over orders of magnitude would crowd at one end of a linear axis."""
-    values = [trial.values[place] for trial in trials]
-    wide = values and min(values) > 0 and max(values) > WIDE * min(values)
+    wide = pictures.are_wide([trial.values[place] for trial in trials])
     return {"type": "log", "dtick": 1} if wide else {}  # powers of ten: a phone has no room for more

@@ -10,6 +10,7 @@ import numpy as np
 from sweeper.ranking import plane, units
 from sweeper.ranking.atlas import Atlas
 from sweeper.sail.descriptor import Descriptor
+from sweeper.training import pictures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,12 +19,10 @@ if TYPE_CHECKING:
 
 def draw(atlas: Atlas, metric: str) -> Figure:
     """Of the first two descriptors; of more, the best along the others. Of one, a bar a cell."""
-    from matplotlib.figure import Figure
-
     panels = [("trained", atlas.archive.scores)]
     if atlas.expected:
         panels.append(("expected of the best untrained", atlas.expected.values))
-    figure = Figure((1.5 + 5.0 * len(panels), 4.6), layout="constrained")
+    figure = pictures.blank(1.5 + 5.0 * len(panels), 4.6)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     rising = atlas.sweep.started.directions[0] == "maximize"
     low, high = plane.limits([values for _, values in panels], rising)

@@ -60,11 +60,10 @@ def summary(kept: Sequence[Kept], metric: str) -> str:
 
 def draw(kept: Sequence[Kept], metric: str, new: int) -> Figure:
     """Promised against got, with the diagonal on which they are equal. new: the round that is named by its trials."""
-    from matplotlib.figure import Figure
-
+    from sweeper.training import pictures
     from sweeper.training.pictures import BLUE, GRAY
 
-    figure = Figure((5.2, 5.0), layout="constrained")
+    figure = pictures.blank(5.2, 5.0)
     axis = figure.subplots()
     for is_new, colour, label in ((False, GRAY, "earlier"), (True, BLUE, "now")):
         shown = [one for one in kept if one.got is not None and (one.promise.round == new) == is_new]

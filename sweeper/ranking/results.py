@@ -81,16 +81,16 @@ def _solutions(sweep: Sweep) -> dict[str, Any]:
 
 
 def _draw_front(sweep: Sweep) -> None:
+    from sweeper.ranking import front
     from sweeper.training import pictures  # NumPy and matplotlib: only here
 
     directions = sweep.started.directions
-    front = {trial.number for trial in sweep.pareto_front()}
+    best = {trial.number for trial in sweep.pareto_front()}
     shown = [
-        pictures.Outcome(trial.number, trial.values, trial.number in front, not trial.missed)
-        for trial in sweep.ranked()
+        front.Outcome(trial.number, trial.values, trial.number in best, not trial.missed) for trial in sweep.ranked()
     ]
     names = objectives.split(sweep.started.metric, len(directions))
-    pictures.save(pictures.pareto(shown, names, directions), sweep.folder / PARETO)
+    pictures.save(front.draw(shown, names, directions), sweep.folder / PARETO)
 
 
 def _draw_schedule(sweep: Sweep) -> None:
