@@ -253,6 +253,7 @@ def test_the_command_adds_what_lacks_to_the_confirmation_at_a_sweeps_end(network
     assert len(record.read(folder).trials) == 2
 
 
+@pytest.mark.slow
 def test_the_best_within_budgets_is_told_with_its_confirmed_accuracy(networks, capsys):
     best.run(argparse.Namespace(sweep=str(networks[0]), max=["parameters=1e6"]))
     told = capsys.readouterr().out
@@ -260,6 +261,7 @@ def test_the_best_within_budgets_is_told_with_its_confirmed_accuracy(networks, c
     assert re.search(r"\npython -m sweeper export \S+/\d\n$", told)
 
 
+@pytest.mark.slow
 def test_the_confirmation_is_the_first_to_meet_the_test_images(networks):
     folder, done = networks
     for trial in record.read(folder).trials:
@@ -268,6 +270,7 @@ def test_the_confirmation_is_the_first_to_meet_the_test_images(networks):
     assert "met once before" not in done[0].stdout + done[0].stderr
 
 
+@pytest.mark.slow
 def test_every_training_is_judged_on_the_test_images(networks):
     import keras
     import numpy as np
@@ -284,6 +287,7 @@ def test_every_training_is_judged_on_the_test_images(networks):
     assert trainings[0].facts["val_accuracy"] == trainings[0].values[0]
 
 
+@pytest.mark.slow
 def test_the_verdict_is_printed_again_where_nothing_lacks(networks):
     folder, done = networks
     header, *lines = (line.split("\t") for line in done[2].stdout.splitlines())
@@ -297,6 +301,7 @@ def test_the_verdict_is_printed_again_where_nothing_lacks(networks):
         assert len(list(csv.DictReader(file))) == 6
 
 
+@pytest.mark.slow
 def test_mlflow_has_the_test_accuracy_of_every_training(networks, monkeypatch):
     folder, _ = networks
     monkeypatch.chdir(folder.parents[1])

@@ -6,7 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from sweeper.config.compose import composed
-from sweeper.engine import recorder
+from sweeper.engine import beginning
 from sweeper.errors import ConfigError
 from sweeper.files import file_costs, formats
 from sweeper.records import record
@@ -42,7 +42,7 @@ def test_a_sweep_does_not_even_begin_without_the_packages(tmp_path, monkeypatch)
     hydra = OmegaConf.create({"runtime": {"choices": {}}, "overrides": {"task": []}})
     metrics, directions = ("val_accuracy", "onnx_latency_ms"), ("maximize", "minimize")
     with pytest.raises(ConfigError, match=r": pip install onnxruntime$"):
-        recorder.begin(tmp_path, metrics, directions, 1, hydra)
+        beginning.of(tmp_path, metrics, directions, 1, hydra)
 
 
 @pytest.mark.slow
