@@ -6,7 +6,7 @@ from sweeper.engine import forkserver
 from sweeper.machine import hardware
 
 # As hydra.sweeper.executor.preload in conf/config.yaml, which is not composed yet.
-PRELOAD = ("sweeper.training.lean", "sweeper.training.trial", "sweeper.training.fit")
+PRELOAD = ("sweeper.training.lean", "sweeper.training.trial", "sweeper.training.trained")
 
 ONLY_TOLD = {"-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--info"}  # nothing is trained
 

@@ -43,7 +43,7 @@ def printable(words: str) -> str:
 def error(raised: BaseException, message: str | None = None) -> str:
     """Its class and what it says, if it says anything. message: instead of its own."""
     name, message = type(raised).__name__, str(raised) if message is None else message
-    return f"{name}: {message}" if message else name
+    return f"{name}: {message}" if message.strip() else name
 
 
 def count(number: int, noun: str) -> str:

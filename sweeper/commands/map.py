@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from sweeper import text
+from sweeper import drawing, text
 from sweeper.errors import ConfigError
 from sweeper.ranking import axes
 from sweeper.records import sweeps
@@ -31,12 +31,11 @@ def run(args: Namespace) -> int:
     """Raises: ConfigError if there is no such sweep, or it has nothing to draw."""
     sweep = sweeps.find(args.sweep)
     from sweeper.ranking import atlas, heat_map  # Optuna starts here
-    from sweeper.training import pictures
 
     drawn = atlas.of(sweep, axes.of(sweep, args.by, args.bins))
     out = args.out or sweep.folder / "map.png"
     try:
-        pictures.save(heat_map.draw(drawn, sweep.started.metric), out)
+        drawing.save(heat_map.draw(drawn, sweep.started.metric), out)
     except (OSError, ValueError) as error:  # no such folder, an ending that is no format
         raise ConfigError(f"--out {out}: {error}. Give a file that can be written, such as map.png") from None
     _show(drawn, Console(highlight=False))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sweeper import drawing
 from sweeper.config.compose import add_overrides, composed
 from sweeper.data import Dataset
 from sweeper.errors import ConfigError
@@ -40,7 +41,7 @@ def run(args: Namespace) -> int:
     out = out if out.suffix else out.with_suffix(".png")
     figure = samples(data, cfg.seed) if augment is None else augmented(data, augment, cfg.seed)
     try:
-        pictures.save(figure, out)
+        drawing.save(figure, out)
     except (OSError, ValueError) as error:  # no such folder, an ending that is no format
         raise ConfigError(f"--out {out}: {error}. Give a file that can be written, such as {out.stem}.png") from None
     print(

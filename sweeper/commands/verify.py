@@ -14,7 +14,7 @@ from dataclasses import replace
 from rich.console import Console
 from rich.table import Table
 
-from sweeper import text
+from sweeper import drawing, text
 from sweeper.commands import again
 from sweeper.engine import resume
 from sweeper.errors import ConfigError
@@ -123,11 +123,10 @@ def _train(sweep: Sweep, pending: Sequence[Promise], overrides: Sequence[str]) -
 
 def _told(sweep: Sweep, made: Sequence[Promise], latest: Sequence[Promise]) -> int:
     """Shows what came, and notes that it was shown."""
-    from sweeper.training import pictures  # NumPy and matplotlib: only here
 
     metric, came = sweep.started.metric, kept.of(latest, sweep)
     out = sweep.folder / PICTURE
-    pictures.save(kept.draw(kept.of(made, sweep), metric, latest[0].round), out)
+    drawing.save(kept.draw(kept.of(made, sweep), metric, latest[0].round), out)
     _show(came, Console(highlight=False))
     left = promises.pending(latest, sweep)
     if left:

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sweeper import text
+from sweeper import drawing, text
 from sweeper.config import command
-from sweeper.confirmation import verdict
+from sweeper.confirmation import picture, verdict
 from sweeper.confirmation.confidence import LEVEL, Estimate
 from sweeper.confirmation.verdict import Row, Verdict
 from sweeper.records import record, sweeps
@@ -182,10 +182,8 @@ def _plain(mean: Estimate | None) -> dict[str, float] | None:
 
 
 def _draw(found: Verdict) -> None:
-    from sweeper.confirmation import picture
-    from sweeper.training import pictures  # NumPy and matplotlib: only here
 
-    pictures.save(picture.draw(found), found.anew.folder / f"{record.CONFIRMATION}.png")
+    drawing.save(picture.draw(found), found.anew.folder / f"{record.CONFIRMATION}.png")
 
 
 def _exporting(found: Verdict, sweep: Sweep, trial: Trial) -> str:

@@ -114,7 +114,7 @@ def _trained(planned: Retrainings, session: Session, recorder: Recorder, earlier
     failure = coordinator.ended_by()
     recorder.close()
     session.executor.close()  # before MLflow is waited for: nothing trains on
-    ending.write(
+    code = ending.write(
         failure,
         session,
         sweep,
@@ -124,7 +124,7 @@ def _trained(planned: Retrainings, session: Session, recorder: Recorder, earlier
     show(sweep)
     for lack in filter(None, lacks):
         print(f"\n{lack}", file=sys.stderr)
-    return INTERRUPTED if session.stopping.requested else 0  # it may be asked for while MLflow is waited for, too
+    return INTERRUPTED if session.stopping.requested else code  # it may be asked for while MLflow is waited for, too
 
 
 def show(sweep: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sweeper import drawing
 from sweeper.confirmation.verdict import Verdict
-from sweeper.training import pictures
-from sweeper.training.pictures import BLUE, GRAY, RED
+from sweeper.drawing import BLUE, GRAY, RED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,7 +17,7 @@ BESIDE = 0.18  # of a line, that the dots of its seeds are below their mean
 def draw(found: Verdict) -> Figure:
     """A line a candidate, best on top: its seeds, their mean with its interval, and what the search saw."""
     rows = found.ranked
-    figure = pictures.blank(7.5, 1.5 + 0.5 * len(rows))
+    figure = drawing.blank(7.5, 1.5 + 0.5 * len(rows))
     axis = figure.subplots()
     places = range(len(rows))
     seeds = [(value, place + BESIDE) for place, row in zip(places, rows, strict=True) for value in row.judged.values()]
@@ -35,4 +35,4 @@ def draw(found: Verdict) -> Figure:
     axis.set_xlabel(found.metric)
     axis.grid(axis="x", color=GRAY, alpha=0.25)
     axis.legend(frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
-    return pictures.unframed(figure)
+    return drawing.unframed(figure)

@@ -1,4 +1,4 @@
-"""How a sweep, or one training, begins: its first event, which says what it is to be."""
+"""How a sweep, or one training, begins: with a journal of its own, and an event that says what it is to be."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from sweeper.config import allowed, command
+from sweeper.errors import ConfigError
 from sweeper.files import file_costs
 from sweeper.records.events import SweepStarted
+from sweeper.records.journal import Journal
 from sweeper.search import asked
 from sweeper.search.settings import Settings
 from sweeper.secret import hide
@@ -52,3 +54,15 @@ def of(
         tuple(hide(list(hydra.overrides.task))),
         allowed.entries(OmegaConf.select(hydra, "sweeper.allow")),
     )
+
+
+def claim(folder: Path) -> Journal:
+    """The journal of a new sweep. Raises: ConfigError if `folder` holds one already or another process writes there."""
+    journal = Journal(folder)
+    if not journal.empty:
+        journal.close()
+        raise ConfigError(
+            f"{folder} holds a sweep already, a second one would mix with it. Go on with that one: "
+            f"hydra.sweeper.resume={folder}, or leave out hydra.sweep.dir for a new folder named by the time."
+        )
+    return journal

@@ -1,4 +1,4 @@
-"""Whatever runs trials, and what the coordinator and it say to each other. A slot runs one trial at a time."""
+"""What the coordinator and whatever runs its trials say to each other. A slot runs one trial at a time."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sweeper.config import node
-from sweeper.errors import ConfigError
 from sweeper.records.events import Metrics
 from sweeper.records.states import State
-from sweeper.search.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -100,16 +97,3 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Ends every slot, in the middle of a trial if need be."""
-
-
-def made(settings: Settings, **keys: Any) -> Executor:
-    """The one that `hydra.sweeper.executor` describes. keys: instead of its own.
-
-    Raises: ConfigError if there is none, or it refuses its keys.
-    """
-    if settings.executor is None:
-        raise ConfigError(
-            "hydra.sweeper.executor=null: nothing would run the trials. Choose hydra/sweeper/executor=local"
-        )
-    known = {"slots": settings.n_jobs, "most": settings.most} | keys
-    return node.made(settings.executor, "hydra.sweeper.executor", settings.allow, **known)

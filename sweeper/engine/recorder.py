@@ -13,7 +13,6 @@ from rich.console import Console
 from sweeper.engine.keeper import Keeper
 from sweeper.engine.limits import Limits
 from sweeper.engine.progress import Progress
-from sweeper.errors import ConfigError
 from sweeper.ranking import results
 from sweeper.records import record
 from sweeper.records.events import Event, SweepEnded, SweepStarted, TrialEnded, TrialTested
@@ -25,18 +24,6 @@ from sweeper.tracking.store import Tracking, describe
 from sweeper.training import evaluation
 
 _PATIENCE, _IMPATIENCE = 60.0, 10.0  # seconds that a finished, a broken-off sweep waits for MLflow
-
-
-def claim(folder: Path) -> Journal:
-    """The journal of a new sweep. Raises: ConfigError if `folder` holds one already or another process writes there."""
-    journal = Journal(folder)
-    if not journal.empty:
-        journal.close()
-        raise ConfigError(
-            f"{folder} holds a sweep already, a second one would mix with it. Go on with that one: "
-            f"hydra.sweeper.resume={folder}, or leave out hydra.sweep.dir for a new folder named by the time."
-        )
-    return journal
 
 
 class Recorder:

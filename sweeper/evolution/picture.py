@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sweeper import text
+from sweeper import drawing, text
+from sweeper.drawing import BLUE, GRAY, RED
 from sweeper.evolution.found import Found, Steps
-from sweeper.training import pictures
-from sweeper.training.pictures import BLUE, GRAY, RED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,7 +17,7 @@ WIDTH, HEIGHT = 8.0, 2.2  # inches, of one hyperparameter
 
 def draw(found: Found) -> Figure:
     """A hyperparameter a panel, by epochs."""
-    figure = pictures.blank(WIDTH, HEIGHT * len(found.keys) + 0.4)
+    figure = drawing.blank(WIDTH, HEIGHT * len(found.keys) + 0.4)
     panels = figure.subplots(len(found.keys), sharex=True, squeeze=False)[:, 0]
     for axis, key, name in zip(panels, found.keys, text.names(found.keys), strict=True):
         wide, shown = is_wide(found, key), partial(_shown, is_category=found.is_category(key))
@@ -34,13 +33,13 @@ def draw(found: Found) -> Figure:
     panels[-1].set_xlabel("epoch")
     panels[-1].xaxis.get_major_locator().set_params(integer=True)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False)
-    return pictures.unframed(figure)
+    return drawing.unframed(figure)
 
 
 def is_wide(found: Found, key: str) -> bool:
     """Its values spread over orders of magnitude."""
     values = [trial.params[key] for trial in found.all if key in trial.params]
-    return not found.is_category(key) and pictures.are_wide(values)
+    return not found.is_category(key) and drawing.are_wide(values)
 
 
 def _shown(steps: Steps, *, is_category: bool) -> list:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.visualization import plot_optimization_history, plot_param_importances, plot_slice
 
+from sweeper import drawing
 from sweeper.page.figure import CROSS, Figure, cut, escaped, powers, scatter
 from sweeper.page.page import Chart
 from sweeper.page.seen import Seen
-from sweeper.training.pictures import WIDE
 
 if TYPE_CHECKING:
     import optuna
@@ -87,7 +87,7 @@ def _slice(seen: Seen, study: optuna.Study, label: str, target_name: str) -> Cha
 
 def _ticks(low: float, high: float) -> Figure:
     """Of a logarithmic axis. Plotly has single digits between powers of ten."""
-    if high > WIDE * low:
+    if drawing.are_wide((low, high)):
         return {"dtick": 1}
     values = powers(low, high)
     return {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}

@@ -10,8 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from sweeper import text
-from sweeper.training.pictures import WIDE
+from sweeper import drawing, text
 
 Figure = dict[str, Any]
 LONGEST = 24  # characters of a name at an axis
@@ -46,6 +45,5 @@ def axes(x: str, y: str, **layout: Any) -> Figure:
 def powers(low: float, high: float) -> list[float]:
     """Where a logarithmic axis has its ticks: at powers of ten, where it is short also at 2 and 5 between them."""
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [
-        float(f"{digit}e{exponent}") for exponent in exponents for digit in ((1,) if high > WIDE * low else (1, 2, 5))
-    ]
+    digits = (1,) if drawing.are_wide((low, high)) else (1, 2, 5)
+    return [float(f"{digit}e{exponent}") for exponent in exponents for digit in digits]

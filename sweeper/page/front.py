@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from itertools import combinations
 
+from sweeper import drawing
 from sweeper.page.figure import CROSS, DOT, axes, scatter
 from sweeper.page.page import Chart
 from sweeper.page.seen import Seen
 from sweeper.records.record import Trial
-from sweeper.training import pictures
 
 
 def charts(seen: Seen) -> list[Chart]:
@@ -54,5 +54,5 @@ def _titled(seen: Seen, place: int) -> str:
 
 
 def _scale(trials: Sequence[Trial], place: int) -> dict:
-    wide = pictures.are_wide([trial.values[place] for trial in trials])
+    wide = drawing.are_wide([trial.values[place] for trial in trials])
     return {"type": "log", "dtick": 1} if wide else {}  # powers of ten: a phone has no room for more

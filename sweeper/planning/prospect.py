@@ -10,7 +10,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict, read_write
 
 from sweeper.config.compose import of_sweep
-from sweeper.engine import beginning, executor
+from sweeper.engine import beginning, executors
 from sweeper.engine.executor import Executor
 from sweeper.engine.limits import Limits
 from sweeper.errors import ConfigError
@@ -45,7 +45,7 @@ def read(overrides: Sequence[str], folder: Path) -> Prospect:
     _check(wanted, config)
     searched = space.read(wanted, config.hydra.overrides.task, config, context)
     n_trials = _lives(wanted, searched, config) or _draws(wanted, searched, folder)
-    slots = executor.made(wanted, most=n_trials, recycle_after=1)
+    slots = executors.chosen(wanted, most=n_trials, recycle_after=1)
     return Prospect(context, config, wanted, searched, n_trials, slots)
 
 
@@ -63,14 +63,14 @@ def _settings(config: DictConfig) -> Settings:
     return settings.read({key: node[key] for key in node if key not in ("_target_", "_recursive_")})
 
 
-def _lives(wanted: Settings, space: Space, config: DictConfig) -> int | None:
+def _lives(wanted: Settings, searched: Space, config: DictConfig) -> int | None:
     """Of a population: each costs what a trial does, in segments or not. Raises: ConfigError as the sweep would."""
-    shared = life.of(wanted, space, config, ours=True)
+    shared = life.of(wanted, searched, config, ours=True)
     return shared.method.members if shared else None
 
 
-def _draws(wanted: Settings, space: Space, folder: Path) -> int:
+def _draws(wanted: Settings, searched: Space, folder: Path) -> int:
     """How many different trials the sampler draws. A study that already exists is not looked into."""
-    enqueued = enqueue.read(wanted.enqueue, space)[: wanted.n_trials]
-    size = Study(replace(wanted, storage=None), space, folder, enqueued=enqueued, extend=None).size
-    return min(wanted.n_trials, size or wanted.n_trials)
+    enqueued = enqueue.read(wanted.enqueue, searched)[: wanted.n_trials]
+    size = Study(replace(wanted, storage=None), searched, folder, enqueued=enqueued, extend=None).size
+    return wanted.trials_among(size)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweeper.training import pictures
-from sweeper.training.pictures import BLUE, GRAY
+from sweeper import drawing
+from sweeper.drawing import BLUE, GRAY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ def draw(outcomes: Sequence[Outcome], names: Sequence[str], directions: Sequence
     """
     pairs = list(combinations(range(len(names)), 2))
     columns = min(len(pairs), PAIRS)
-    figure = pictures.blank(6.5 if columns == 1 else 4.6 * columns, 4.4 * math.ceil(len(pairs) / columns))
+    figure = drawing.blank(6.5 if columns == 1 else 4.6 * columns, 4.4 * math.ceil(len(pairs) / columns))
     axes = figure.subplots(math.ceil(len(pairs) / columns), columns, squeeze=False).ravel()
     placed = [one for one in outcomes if np.isfinite(one.values).all()]
     for axis in axes[len(pairs) :]:
@@ -50,7 +50,7 @@ def draw(outcomes: Sequence[Outcome], names: Sequence[str], directions: Sequence
         axis.set_yscale(_scale([one.values[first] for one in placed]))
     if placed:
         figure.axes[0].legend(frameon=False, fontsize=8)
-    return pictures.unframed(figure)
+    return drawing.unframed(figure)
 
 
 def _scatter(axis: Axes, outcomes: Sequence[Outcome], x: int, y: int) -> None:
@@ -71,7 +71,7 @@ def _scatter(axis: Axes, outcomes: Sequence[Outcome], x: int, y: int) -> None:
 
 
 def _scale(values: Sequence[float]) -> str:
-    return "log" if pictures.are_wide(values) else "linear"
+    return "log" if drawing.are_wide(values) else "linear"
 
 
 def _join(axis: Axes, front: Sequence[tuple[float, ...]], directions: Sequence[str]) -> None:

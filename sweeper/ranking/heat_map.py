@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sweeper import drawing
 from sweeper.ranking import plane, units
 from sweeper.ranking.atlas import Atlas
 from sweeper.sail.descriptor import Descriptor
-from sweeper.training import pictures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +22,7 @@ def draw(atlas: Atlas, metric: str) -> Figure:
     panels = [("trained", atlas.archive.scores)]
     if atlas.expected:
         panels.append(("expected of the best untrained", atlas.expected.values))
-    figure = pictures.blank(1.5 + 5.0 * len(panels), 4.6)
+    figure = drawing.blank(1.5 + 5.0 * len(panels), 4.6)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     rising = atlas.sweep.started.directions[0] == "maximize"
     low, high = plane.limits([values for _, values in panels], rising)

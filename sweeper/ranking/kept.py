@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sweeper import text
+from sweeper import drawing, text
+from sweeper.drawing import BLUE, GRAY
 from sweeper.ranking import promises
 from sweeper.ranking.promises import Promise
 from sweeper.records.record import Sweep, Trial
@@ -60,10 +61,7 @@ def summary(kept: Sequence[Kept], metric: str) -> str:
 
 def draw(kept: Sequence[Kept], metric: str, new: int) -> Figure:
     """Promised against got, with the diagonal on which they are equal. new: the round that is named by its trials."""
-    from sweeper.training import pictures
-    from sweeper.training.pictures import BLUE, GRAY
-
-    figure = pictures.blank(5.2, 5.0)
+    figure = drawing.blank(5.2, 5.0)
     axis = figure.subplots()
     for is_new, colour, label in ((False, GRAY, "earlier"), (True, BLUE, "now")):
         shown = [one for one in kept if one.got is not None and (one.promise.round == new) == is_new]

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from rich.text import Text
 
-from sweeper import text
+from sweeper import drawing, text
 from sweeper.config import command
 from sweeper.ranking import axes, standings, table
 from sweeper.records import lineage, record, sweeps
@@ -81,8 +81,7 @@ def _solutions(sweep: Sweep) -> dict[str, Any]:
 
 
 def _draw_front(sweep: Sweep) -> None:
-    from sweeper.ranking import front
-    from sweeper.training import pictures  # NumPy and matplotlib: only here
+    from sweeper.ranking import front  # NumPy: only here
 
     directions = sweep.started.directions
     best = {trial.number for trial in sweep.pareto_front()}
@@ -90,16 +89,15 @@ def _draw_front(sweep: Sweep) -> None:
         front.Outcome(trial.number, trial.values, trial.number in best, not trial.missed) for trial in sweep.ranked()
     ]
     names = objectives.split(sweep.started.metric, len(directions))
-    pictures.save(front.draw(shown, names, directions), sweep.folder / PARETO)
+    drawing.save(front.draw(shown, names, directions), sweep.folder / PARETO)
 
 
 def _draw_schedule(sweep: Sweep) -> None:
     from sweeper.evolution import found, picture
-    from sweeper.training import pictures  # NumPy and matplotlib: only here
 
     of = found.of(sweep)
     if of:
-        pictures.save(picture.draw(of), sweep.folder / SCHEDULE)
+        drawing.save(picture.draw(of), sweep.folder / SCHEDULE)
 
 
 def _on_population(sweep: Sweep) -> list[str]:

@@ -18,7 +18,7 @@ class Kind:
     def check(self, key: str, value: Any) -> None:
         """Raises: ConfigError if `hydra.sweeper.key` cannot be this value."""
         if not self.fits(value):
-            raise ConfigError(f"hydra.sweeper.{key}={value}: give {self.wanted}.")
+            raise ConfigError(f"hydra.sweeper.{key}={'null' if value is None else value}: give {self.wanted}.")
 
 
 def whole(low: int) -> Kind:
@@ -42,8 +42,12 @@ def _are_trials(value: Any) -> bool:
     return is_list(value) and len(value) > 0 and all(type(number) is int and number >= 0 for number in value)
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _are_seconds(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+    return _is_number(value) and 0 < value < math.inf
 
 
 def _are_enqueued(value: Any) -> bool:
@@ -53,7 +57,7 @@ def _are_enqueued(value: Any) -> bool:
 
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 SECONDS = Kind("seconds above 0", _are_seconds)
-SHARE = Kind("a share from 0.0 to 1.0", lambda value: isinstance(value, int | float) and 0 <= value <= 1)
+SHARE = Kind("a share from 0.0 to 1.0", lambda value: _is_number(value) and 0 <= value <= 1)
 TEXT = Kind("a text", lambda value: isinstance(value, str))
 DIRECTION = Kind("minimize or maximize, or a list of them", _is_direction)
 RANGES = Kind("ranges by key, {hparams.lr: 'interval(1e-4, 1e-2)'}", lambda value: isinstance(value, Mapping))

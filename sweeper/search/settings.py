@@ -52,6 +52,10 @@ class Settings:
         count = confirmed if isinstance(confirmed, int) else len(confirmed)
         return max(self.n_trials, count * self.confirm_seeds)
 
+    def trials_among(self, size: int | None) -> int:
+        """n_trials, or fewer where there are no more than `size` different ones. None: there are any number."""
+        return min(self.n_trials, size or self.n_trials)
+
     @property
     def directions(self) -> tuple[str, ...]:
         return (self.direction,) if isinstance(self.direction, str) else tuple(self.direction)

@@ -11,7 +11,7 @@ from typing import Any
 
 import optuna
 from optuna.storages import RDBStorage
-from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url
+from sqlalchemy import URL, Engine, NullPool, create_engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from sweeper.config import node
@@ -52,14 +52,13 @@ def _at(address: str, heartbeat: float) -> RDBStorage:
     url = _url(address)
     options = _options(url)
     try:
-        engine = create_engine(url, **options)
+        engine = create_engine(url, **options, poolclass=NullPool)  # keeps no connection
         engine.connect().close()
     except ModuleNotFoundError as error:
         raise ConfigError(f"{_cannot(address)}: {error}. {_advice(url)}") from error
     except Exception as error:  # those of every kind of database
         raise ConfigError(f"{_cannot(address)}: {outage.reason(error)}") from error
     storage = _with_tables(address, engine, options)
-    engine.dispose()
     if url.get_backend_name() == _POSTGRESQL[0]:
         _limit(storage.engine, heartbeat)
     return storage
@@ -74,8 +73,8 @@ def _with_tables(address: str, engine: Engine, options: dict[str, object]) -> RD
             tables.create(storage.engine)
             return storage
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-            before, known = known, _tables(engine)
-            vain = vain + 1 if known == before else 0
+            now = _tables(engine)
+            vain, known = 0 if now - known else vain + 1, known | now
             if vain == _ATTEMPTS:
                 raise ConfigError(f"{_cannot(address)}: {outage.reason(error)}") from error
             time.sleep(random.uniform(0.1, 0.5))  # another process has just made a table of the same name

@@ -7,7 +7,6 @@ from importlib.util import find_spec
 
 from omegaconf import DictConfig, OmegaConf
 
-from sweeper.engine.executor import Executor, made
 from sweeper.errors import ConfigError
 from sweeper.machine import hardware
 from sweeper.search.settings import Settings
@@ -33,16 +32,11 @@ def is_queue(node: DictConfig) -> bool:
     )
 
 
-def executor(node: DictConfig, settings: Settings, most: int) -> Executor:
-    """Of the slots that the user has chosen. node: `hydra.launcher`. most: jobs side by side.
+def executor(node: DictConfig, settings: Settings, most: int) -> QueueExecutor:
+    """node: `hydra.launcher`, which `is_queue`. most: jobs side by side.
 
-    Raises: ConfigError as `is_queue` and `executor.made`; if there is no such queue here, or it cannot have trials with
-    these keys.
+    Raises: ConfigError if there is no such queue here, or it cannot have trials with these keys.
     """
-    return _of_queue(node, settings, most) if is_queue(node) else made(settings, most=most)
-
-
-def _of_queue(node: DictConfig, settings: Settings, most: int) -> QueueExecutor:
     keys = OmegaConf.to_container(node, resolve=True)
     is_slurm = keys.pop("_target_").endswith(".SlurmLauncher")
     if find_spec("submitit") is None:

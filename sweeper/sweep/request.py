@@ -12,7 +12,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict, read_write
 
 from sweeper.confirmation import confirmation
-from sweeper.engine import beginning, resume
+from sweeper.engine import beginning, executors, resume
 from sweeper.engine.executor import Executor
 from sweeper.engine.limits import Limits
 from sweeper.evolution import life
@@ -68,7 +68,7 @@ class Request:
 
     def limited_to(self, size: int | None) -> Request:
         """With no more trials than there can be. size: None where that is unbounded."""
-        n_trials = min(self.settings.n_trials, size or self.settings.n_trials)
+        n_trials = self.settings.trials_among(size)
         settings, started = replace(self.settings, n_trials=n_trials), replace(self.started, n_trials=n_trials)
         return replace(self, settings=settings, started=started)
 
@@ -92,10 +92,27 @@ def read(
     extend = extension.read(settings, config)
     tracking = store.read(config, config.hydra.runtime.choices, config.hydra.job.name)
     side_by_side = shared.method.members if shared else settings.most
-    executor = launcher.executor(config.hydra.launcher, settings, side_by_side)
     return Request(
-        settings, config, context, task, limits, searched, shared, started, enqueued, extend, tracking, executor
+        settings=settings,
+        config=config,
+        context=context,
+        task=task,
+        limits=limits,
+        space=searched,
+        life=shared,
+        started=started,
+        enqueued=enqueued,
+        extend=extend,
+        tracking=tracking,
+        executor=_executor(settings, config.hydra.launcher, side_by_side),
     )
+
+
+def _executor(settings: Settings, launched: DictConfig, most: int) -> Executor:
+    """launched: `hydra.launcher`. most: jobs side by side. Raises: ConfigError as `launcher` and `executors`."""
+    if launcher.is_queue(launched):
+        return launcher.executor(launched, settings, most)
+    return executors.chosen(settings, most=most)
 
 
 def _pinned(config: DictConfig, settings: Settings) -> DictConfig:

@@ -12,10 +12,10 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 
 from sweeper.confirmation import confirmation
-from sweeper.engine import ending, naming, resume
+from sweeper.engine import beginning, ending, naming, resume
 from sweeper.engine.coordinator import Coordinator
 from sweeper.engine.executor import Call
-from sweeper.engine.recorder import Recorder, claim
+from sweeper.engine.recorder import Recorder
 from sweeper.engine.session import Session
 from sweeper.engine.slot import Work
 from sweeper.engine.stopping import Stopping
@@ -44,7 +44,7 @@ def run(
     asked = request.read(settings, arguments, config, context, task)
     HydraConfig.instance().set_config(asked.config)  # so that slots know hydra.sweeper.allow between trials, too
     work = Work(context, asked.config, task, Singleton.get_state()).pickled()
-    with closing(Journal(asked.folder) if settings.resume else claim(asked.folder)) as journal:
+    with closing(Journal(asked.folder) if settings.resume else beginning.claim(asked.folder)) as journal:
         stopping = Stopping(asked.folder)
         earlier = resume.earlier(asked.folder, asked.started, confirms=asked.confirms) if settings.resume else None
         if earlier is None or not resume.is_done(earlier, asked.settings.n_trials):

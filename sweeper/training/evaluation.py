@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from sweeper import drawing
 from sweeper.errors import DataError
 from sweeper.files import card, formats
 from sweeper.records import plain, record, typed
@@ -36,11 +37,11 @@ def test(sweep: Path, number: int) -> None:
     folder = best.folder / record.PICTURES
     folder.mkdir(exist_ok=True)
     metric = card.read(best.folder).metric
-    pictures.save(pictures.curves(best.curve, metric, best.facts["best_epoch"]), folder / "curves.png")
-    pictures.save(pictures.confusion(tested.confusion(), data.classes), folder / "confusion.png")
-    pictures.save(pictures.class_accuracy(tested.confusion(), data.classes), folder / "classes.png")
+    drawing.save(pictures.curves(best.curve, metric, best.facts["best_epoch"]), folder / "curves.png")
+    drawing.save(pictures.confusion(tested.confusion(), data.classes), folder / "confusion.png")
+    drawing.save(pictures.class_accuracy(tested.confusion(), data.classes), folder / "classes.png")
     shown = pictures.predictions(data.test.images, tested.right, tested.probabilities, data.classes)
-    pictures.save(shown, folder / "predictions.png")
+    drawing.save(shown, folder / "predictions.png")
 
 
 def write(folder: Path, evaluation: Evaluation, classes: tuple[str, ...]) -> None:

@@ -90,7 +90,7 @@ def fit(
     before = _gone_on_from(program, saved, segment)
     if before:
         epochs.repeat(before)
-    if before is saved:
+    if saved and before is saved:
         ending.state = saved
     if not epochs.over:
         program.model.fit(

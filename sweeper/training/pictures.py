@@ -1,16 +1,14 @@
-"""What people would rather look at: images, predictions, confusions and learning curves as matplotlib figures.
-
-Figures are made without pyplot, which keeps each one in a global list.
-"""
+"""What a network sees and does as pictures: images, predictions, confusions and learning curves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sweeper import drawing
+from sweeper.drawing import BLUE, GRAY, RED
 from sweeper.records.events import Metrics
 
 if TYPE_CHECKING:
@@ -18,34 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
-DPI = 110
-BLUE, RED, GRAY = "#2563a8", "#c8372d", "#8a8a8a"
 ANNOTATED = 20  # classes up to which a confusion matrix has room for numbers
 GRID = (5, 8)  # rows and columns of predictions
-WIDE = 30  # largest value to smallest, from which on an axis is logarithmic
-
-
-def blank(width: float, height: float) -> Figure:
-    """width, height: inches."""
-    from matplotlib.figure import Figure
-
-    return Figure((width, height), layout="constrained")
-
-
-def unframed(figure: Figure) -> Figure:
-    for axis in figure.axes:
-        axis.spines[["top", "right"]].set_visible(False)
-    return figure
-
-
-def are_wide(values: Sequence[float]) -> bool:
-    """Spread over orders of magnitude: they would crowd at one end of a linear axis."""
-    return bool(values) and min(values) > 0 and max(values) > WIDE * min(values)
-
-
-def save(figure: Figure, path: Path) -> None:
-    """PNG, or what the ending of `path` says."""
-    figure.savefig(path, dpi=DPI)
 
 
 def grid(rows: Sequence[np.ndarray], names: Sequence[str], columns: Sequence[str] = ()) -> Figure:
@@ -54,7 +26,7 @@ def grid(rows: Sequence[np.ndarray], names: Sequence[str], columns: Sequence[str
     rows: each (images, height, width, channels) in 0..255; names: of the rows; columns: titles of the first ones.
     """
     most = max(len(row) for row in rows)
-    figure = blank(0.9 * most + 1.2, 0.9 * len(rows) + 0.2)
+    figure = drawing.blank(0.9 * most + 1.2, 0.9 * len(rows) + 0.2)
     axes = figure.subplots(len(rows), most, squeeze=False)
     for line, images, name in zip(axes, rows, names, strict=True):
         for axis in line:
@@ -74,7 +46,7 @@ def predictions(images: np.ndarray, right: np.ndarray, probabilities: np.ndarray
     """
     rows, columns = GRID
     chosen = np.unique(np.linspace(0, len(images) - 1, rows * columns).astype(int))
-    figure = blank(1.35 * columns, 1.5 * rows)
+    figure = drawing.blank(1.35 * columns, 1.5 * rows)
     axes = figure.subplots(rows, columns).ravel()
     for axis in axes:
         axis.axis("off")
@@ -94,7 +66,7 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> Figure:
     """counts: (classes, classes), rows by the right class, columns by the one that was told."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(2.6 + 0.5 * len(classes), 14)
-    figure = blank(side + 0.6, side)
+    figure = drawing.blank(side + 0.6, side)
     axis = figure.subplots()
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     _name_ticks(axis, classes)
@@ -115,7 +87,7 @@ def class_accuracy(counts: np.ndarray, classes: Sequence[str]) -> Figure:
     totals = counts.sum(axis=1)
     shares = np.diag(counts) / np.maximum(totals, 1)
     order = np.argsort(shares, kind="stable")
-    figure = blank(6.5, 1.2 + 0.3 * len(classes))
+    figure = drawing.blank(6.5, 1.2 + 0.3 * len(classes))
     axis = figure.subplots()
     axis.barh(range(len(order)), shares[order], color=BLUE)
     axis.set_yticks(range(len(order)), [f"{classes[row]} ({totals[row]:,})" for row in order])
@@ -126,13 +98,13 @@ def class_accuracy(counts: np.ndarray, classes: Sequence[str]) -> Figure:
     axis.set_xlim(0, 1.12)
     axis.set_xlabel("test accuracy (images)")
     axis.legend(loc="lower right", frameon=False, bbox_to_anchor=(1, 1))
-    return unframed(figure)
+    return drawing.unframed(figure)
 
 
 def curves(curve: Sequence[tuple[int, float, Metrics]], metric: str, best_epoch: int) -> Figure:
     """Loss, accuracy and learning rate by epoch. curve: (epoch from 1, value, metrics) each; metric: chose the best."""
     epochs = [epoch for epoch, _, _ in curve]
-    figure = blank(11, 3.3)
+    figure = drawing.blank(11, 3.3)
     panels = {
         "loss": ("loss", "val_loss"),
         "accuracy": ("accuracy", "val_accuracy"),
@@ -147,7 +119,7 @@ def curves(curve: Sequence[tuple[int, float, Metrics]], metric: str, best_epoch:
         axis.set_xlabel("epoch")
         axis.xaxis.get_major_locator().set_params(integer=True)
     figure.axes[0].legend(frameon=False, fontsize=8)
-    return unframed(figure)
+    return drawing.unframed(figure)
 
 
 def _frame(height: int, width: int) -> Rectangle:

@@ -46,7 +46,7 @@ class Trained:
         ).write(folder)
 
     def facts(self, folder: Path, wanted: Collection[str], test: bool) -> dict[str, Any]:
-        """What its trial tells of it; of a stopped one less.
+        """What its trial tells of it, once it is written; of a stopped one less.
 
         folder: where it was written. wanted: names of costs that are measured only then. test: on the test images too.
         """

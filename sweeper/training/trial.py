@@ -82,10 +82,10 @@ def run(
     told, save = _told_to(start.schedule, program.rates, own), partial(checkpoint.write, folder)
     fitted = fit.fit(program, batches, trainer, metric, told, saved, save, part)
 
-    network = trained.of(cfg, start, program, fitted)
+    done = trained.of(cfg, start, program, fitted)
     if not fitted.stopped:
-        network.write(folder, metric)
-    facts = network.facts(folder, wanted, test)
+        done.write(folder, metric)
+    facts = done.facts(folder, wanted, test)
     if part:
         part.leave(sweep, fitted.end)
         facts[lineage.SCORE] = fitted.end.curve[-1][metric]

@@ -75,7 +75,8 @@ def test_one_is_no_plural(number, read):
 
 
 @pytest.mark.parametrize(
-    ("raised", "read"), [(ValueError("no hill"), "ValueError: no hill"), (MemoryError(), "MemoryError")]
+    ("raised", "read"),
+    [(ValueError("no hill"), "ValueError: no hill"), (MemoryError(), "MemoryError"), (OSError(" "), "OSError")],
 )
 def test_an_error_without_a_word_has_its_class(raised, read):
     assert text.error(raised) == read

@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
+from sweeper import drawing
 from sweeper.app import main
 from sweeper.commands import show
 from sweeper.datasets import digits
@@ -92,7 +93,7 @@ def test_pictures_of_an_evaluation_can_be_drawn_for_few_and_many_classes(classes
             pictures.predictions(images, right, probabilities, NAMES[classes]),
         )
     ):
-        pictures.save(figure, tmp_path / f"{number}.png")
+        drawing.save(figure, tmp_path / f"{number}.png")
         assert cv2.imread(str(tmp_path / f"{number}.png")).std() > 5
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from sweeper import drawing
 from sweeper.ranking import front
 from sweeper.ranking.front import Outcome
-from sweeper.training import pictures
 
 
 def outcomes(objectives, count=6):
@@ -20,7 +20,7 @@ def test_the_picture_has_a_panel_for_each_pair_with_every_trials_number(count, p
     assert len({(axis.get_xlabel(), axis.get_ylabel()) for axis in shown}) == panels
     for axis in shown:
         assert {text.get_text() for text in axis.texts} == {str(number) for number in range(6)}
-    pictures.save(figure, tmp_path / "pareto.png")
+    drawing.save(figure, tmp_path / "pareto.png")
 
 
 def test_the_picture_leaves_out_what_is_not_finite():
