@@ -182,7 +182,6 @@ def _plain(mean: Estimate | None) -> dict[str, float] | None:
 
 
 def _draw(found: Verdict) -> None:
-
     drawing.save(picture.draw(found), found.anew.folder / f"{record.CONFIRMATION}.png")
 
 
