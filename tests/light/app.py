@@ -25,7 +25,7 @@ def climb(cfg: DictConfig, report, test: bool = False) -> float | tuple[float, f
     if cfg.fail == "quit":
         sys.exit("please mend your config")
     if cfg.fail == "orphan":
-        subprocess.Popen(["sleep", "120"], close_fds=False)  # holds the connection of its dead parent open
+        subprocess.Popen(["sleep", "50"], close_fds=False)  # holds the connection of its dead parent open
         os._exit(9)
     if cfg.fail == "hang":
         time.sleep(1000)

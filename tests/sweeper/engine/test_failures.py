@@ -40,7 +40,7 @@ FAILURES = {  # `fail` of a trial -> its state, what the study learns, and the r
 
 @EACH_EXECUTOR
 def test_each_failure_has_its_state_and_costs_the_others_nothing(sweep):
-    limits = ("hydra.sweeper.executor.memory_limit=0.8", "hydra.sweeper.trial_timeout=6")
+    limits = ("hydra.sweeper.executor.memory_limit=0.8", "hydra.sweeper.trial_timeout=15")
     code, output = sweep(f"fail=never,'nan',{','.join([*FAILURES][1:])}", *TOLERANT, *limits)
     assert code == 0, output
     ended = {trial.params["fail"]: trial for trial in trials()}
@@ -70,7 +70,7 @@ def test_a_full_disk_ends_the_sweep_not_the_trials(sweep):
 @EACH_EXECUTOR
 def test_a_slot_that_stands_still_is_replaced(start):
     process = start(
-        *(X, ONE_SLOT, "hydra.sweeper.n_trials=3", "hydra.sweeper.trial_timeout=6", *TOLERANT[1:]),
+        *(X, ONE_SLOT, "hydra.sweeper.n_trials=3", "hydra.sweeper.trial_timeout=15", *TOLERANT[1:]),
         *("pause=0.2", "epochs=1000", "enough=enough"),
     )
     until(lambda: any(isinstance(event, EpochReported) for event in events()))

@@ -208,7 +208,7 @@ MANY = "hydra.sweeper.n_trials=5000"  # more than can end before the last kill
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("executor", "kills"), [("local", 50), ("ray", 10)], indirect=["executor"])
+@pytest.mark.parametrize(("executor", "kills"), [("local", 50), ("ray", 5)], indirect=["executor"])
 def test_kills_at_random_moments_lose_nothing_and_double_nothing(start, executor, kills):
     rng = random.Random(0)
     arguments = (*LIGHT, "pause=0.2", "epochs=4")
@@ -221,8 +221,8 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(start, executor
         if executor == "ray":  # whose slots take their time
             until(partial(slots, process))
         assert killed(process, rng.uniform(0, 2 * usual), rng), process.communicate()
+    assert len(study().trials) > kills / 10  # most are killed before they have any
     total = len(study().trials) + 5
-    assert total > 10
     process = start(*arguments, f"hydra.sweeper.n_trials={total}", RESUME)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, out + err

@@ -210,12 +210,12 @@ def test_a_trial_that_takes_too_many_sweeps_with_it_is_not_begun_again(join):
 @pytest.mark.slow
 def test_a_database_that_goes_away_is_waited_for(start, postgresql, tmp_path):
     storage = postgresql.make(tmp_path.name)
-    place = (f"hydra.sweeper.storage='{storage}'", f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.trial_timeout=5")
+    place = (f"hydra.sweeper.storage='{storage}'", f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.trial_timeout=10")
     sweeps = {name: start(*LIGHT, *ON_AND_ON, *place, f"hydra.sweep.dir={name}") for name in ("one", "two")}
     until(lambda: reported("one") and reported("two"))
     postgresql.stop()
     try:
-        time.sleep(7)  # longer than heartbeat and trial_timeout
+        time.sleep(12)  # longer than heartbeat and trial_timeout
         assert all(process.poll() is None for process in sweeps.values())
     finally:
         postgresql.start()
