@@ -216,7 +216,7 @@ def test_a_folder_that_holds_a_sweep_is_not_written_into(sweep):
         ),
         ([X, "hydra.sweeper.test=perhaps"], "hydra.sweeper.test=perhaps: give true or false"),
         ([X, "hydra.sweeper.storage=nowhere"], "hydra.sweeper.storage=nowhere cannot hold the study"),
-        ([X, "hydra.sweeper.direction=null"], "hydra.sweeper.direction=None: give minimize or maximize"),
+        ([X, "hydra.sweeper.direction=null"], "hydra.sweeper.direction=null: give minimize or maximize"),
         ([X, "+optimized_metric=val_loss"], "Add hydra.sweeper.direction=minimize"),
         ([X, "hydra/sweeper/sampler=grid"], "x is an interval, which has no grid"),
         ([X, "+hydra.sweeper.sampler.speed=3"], "hydra.sweeper.sampler: sweeper.search.tpe.TPESampler refused"),
