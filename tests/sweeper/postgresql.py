@@ -25,6 +25,11 @@ def programs() -> Path | None:
     return Path(found).parent if found else None
 
 
+def driven(storage: str) -> str:
+    """The address as SQLAlchemy wants it, with the driver that the tests have. SQLite's stays as it is."""
+    return storage.replace("postgresql:", "postgresql+psycopg:")
+
+
 def _other_user() -> str:
     for name in _USERS:
         with suppress(KeyError):

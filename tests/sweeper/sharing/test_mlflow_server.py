@@ -18,7 +18,7 @@ from sweeper.records import journal, record
 from sweeper.records.events import EpochReported, TrialEnded
 
 from .. import ports
-from ..postgresql import PASSWORD, USER
+from ..postgresql import PASSWORD, USER, driven
 from ..watched import until
 
 TRIALS, EPOCHS = 6, 6
@@ -63,7 +63,7 @@ class MlflowServer:
 @pytest.fixture
 def server(postgresql, tmp_path_factory):
     """Its folder is not that of the sweeps."""
-    store = nameless(postgresql.make("mlflow")).replace("postgresql:", "postgresql+psycopg:")
+    store = driven(nameless(postgresql.make("mlflow")))
     server = MlflowServer(store, tmp_path_factory.mktemp("mlflow"))
     server.start()
     yield server

@@ -27,6 +27,7 @@ from sweeper.sharing.members import Members
 from sweeper.sharing.places import Places
 from sweeper.sharing.shared_study import SharedStudy, StudyDeleted
 
+from ..postgresql import driven
 from ..watched import PATIENCE, until
 
 NAME = "hills"
@@ -79,10 +80,6 @@ def join(storage, tmp_path):
 def trials(storage):
     """Those of Optuna's study."""
     return lambda: optuna.load_study(study_name=NAME, storage=driven(storage)).trials
-
-
-def driven(storage):
-    return storage.replace("postgresql:", "postgresql+psycopg:")
 
 
 def end(study, number, state="FINISHED", value=0.5):

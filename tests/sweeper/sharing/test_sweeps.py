@@ -20,7 +20,7 @@ from sweeper.records import journal, record
 from sweeper.records.events import EpochReported, SweepStarted, TrialEnded, TrialStarted
 from sweeper.sharing.tables import coordinators, places
 
-from ..postgresql import PASSWORD
+from ..postgresql import PASSWORD, driven
 from ..watched import GATED, PATIENCE, X, let_through, lives, slots, until
 
 LIGHT = (X, "hydra/sweeper/pruner=none", "pause=0.3", "hydra.sweeper.study_name=hills", "hydra.sweeper.heartbeat=4")
@@ -106,10 +106,6 @@ def halted(process, name, storage):
         process.send_signal(signal.SIGCONT)
         time.sleep(0.1)
     raise AssertionError("it was over before")
-
-
-def driven(storage):
-    return storage.replace("postgresql:", "postgresql+psycopg:")
 
 
 def until_in_the_middle(*names):
@@ -397,7 +393,7 @@ def test_whatever_happens_to_three_sweeps_and_their_database_each_trial_ends_onc
     chaos.rage(seconds=22)
     chaos.settle()
     assert all(chaos.happened[each] for each in ("_kill", "_stop", "_restart"))
-    study = optuna.load_study(study_name="hills", storage=address.replace("postgresql:", "postgresql+psycopg:"))
+    study = optuna.load_study(study_name="hills", storage=driven(address))
     told = {trial.number: trial.value for trial in study.trials if trial.state.name == "COMPLETE"}
     assert len(told) == MANY
     # What a process makes that stood still just before, and has lost its place meanwhile, it fails at once.
